@@ -1,0 +1,29 @@
+"""Two well-known MXNet notebooks on linear regression, with the numbers they published."""
+import importlib
+
+__version__ = "0.1.0"
+
+# Where each name lives; nothing, MXNet least of all, is imported before it is asked for.
+_HOMES = {
+    "train": "training",
+    "TrainResult": "training",
+    "reproduce": "reproduction",
+    "try_gpu": "contexts",
+    "try_all_gpus": "contexts",
+    "ContextError": "errors",
+    "DataError": "errors",
+    "DivergenceError": "errors",
+}
+__all__ = sorted(_HOMES) + ["__version__"]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module("." + _HOMES[name], __name__), name)
+    if name in ("d2l", "straight_dope", "published"):
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,109 @@
+"""Where to compute: CPU or GPU."""
+import re
+import warnings
+
+from ._mxnet import mx
+from .errors import ContextError
+
+Context = type(mx.cpu())  # MXNet 2 calls it Device, and mx.Context is a function there
+
+_GPU_BUILD = (
+    "pip uninstall mxnet && pip install mxnet-cu112 gives an MXNet that sees NVIDIA GPUs "
+    "(Linux, with CUDA 11 and cuDNN 8 libraries)"
+)
+
+
+def num_gpus():
+    """How many GPUs this build of MXNet sees; a build without CUDA, or with no driver, none."""
+    try:
+        return mx.context.num_gpus()
+    except mx.MXNetError:
+        return 0
+
+
+def try_gpu(i=0):
+    """GPU `i` if this MXNet sees it, else the CPU.
+
+    Parameters
+    ----------
+    i : int, default 0
+        Which GPU, from 0.
+
+    Returns
+    -------
+    mxnet.Context
+    """
+    return mx.gpu(i) if num_gpus() > i else mx.cpu()
+
+
+def try_all_gpus():
+    """Every GPU that this MXNet sees, or the CPU alone if it sees none.
+
+    Returns
+    -------
+    list of mxnet.Context
+    """
+    return [mx.gpu(i) for i in range(num_gpus())] or [mx.cpu()]
+
+
+def _failure(ctx):
+    """Why an operation on `ctx` fails, None if it works."""
+    try:
+        works = (mx.nd.ones((2,), ctx=ctx) + 1).asnumpy().tolist() == [2, 2]
+    except mx.MXNetError as error:
+        return str(error).strip().splitlines()[-1]
+    return None if works else "1 + 1 is not 2 there"
+
+
+def _auto():
+    ctx = try_gpu()
+    failure = _failure(ctx) if ctx != mx.cpu() else None
+    if failure is None:
+        return ctx
+    warnings.warn("{} does not work, so the CPU is used: {}".format(ctx, failure), stacklevel=4)
+    return mx.cpu()
+
+
+def as_context(ctx):
+    """Read a `ctx` argument.
+
+    Parameters
+    ----------
+    ctx : str or mxnet.Context
+        "cpu", "gpu", either with a device number as in "gpu(1)", a context of MXNet's own,
+        or "auto": the first GPU if this MXNet sees one and an operation on it works, else
+        the CPU.
+
+    Returns
+    -------
+    mxnet.Context
+
+    Raises
+    ------
+    ContextError
+        If `ctx` cannot be read, or names a GPU that is not there or does not work.
+    """
+    if isinstance(ctx, str):
+        if ctx == "auto":
+            return _auto()
+        name = re.fullmatch(r"(cpu|gpu)(?:\((\d{1,4})\))?", ctx)
+        if name:
+            ctx = mx.Context(name.group(1), int(name.group(2) or 0))
+    if not isinstance(ctx, Context):
+        raise ContextError(
+            'ctx is {!r}; it must be "auto", "cpu", "gpu", "gpu(1)" or an mx.Context'.format(ctx)
+        )
+    if ctx.device_type == "gpu":
+        if ctx.device_id >= num_gpus():
+            raise ContextError(
+                'ctx is "{}", but this build of MXNet ({}) sees {} GPUs; use "cpu" or "auto", '
+                "or another build: {}".format(ctx, mx.__version__, num_gpus(), _GPU_BUILD)
+            )
+        failure = _failure(ctx)
+        if failure:
+            raise ContextError(
+                'ctx is "{}", which MXNet sees but cannot use: {}; use "cpu" or "auto"'.format(
+                    ctx, failure
+                )
+            )
+    return ctx

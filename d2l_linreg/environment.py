@@ -1,0 +1,55 @@
+"""What this machine runs on, and what in it keeps the published numbers from being exact."""
+import platform
+
+import numpy
+
+from . import __version__
+from ._mxnet import FMA_KERNELS, blas_kernel, cpu_has_fma, mx
+from .contexts import as_context, num_gpus
+
+# Releases, as mxnet.__version__ names them, seen to print all 67 figures as published.
+EXACT_MXNET = ("1.7.0", "1.8.0", "1.9.0", "1.9.1")
+
+
+def describe():
+    """Versions, platform, BLAS kernel and contexts.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {
+        "d2l_linreg": __version__,
+        "mxnet": mx.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "platform": "{} {}".format(platform.system(), platform.machine()),
+        "CPU has AVX2 and FMA": "yes" if cpu_has_fma() else "no",
+        "BLAS kernel": blas_kernel() or "unknown (this MXNet does not tell)",
+        "contexts": "cpu, {} GPUs; auto is {}".format(num_gpus(), as_context("auto")),
+    }
+
+
+def shortfalls():
+    """What keeps the training figures from being exact here; data and labels always are.
+
+    Returns
+    -------
+    list of str
+        Empty where nothing does.
+    """
+    found = []
+    kernel = blas_kernel()
+    if not cpu_has_fma():
+        found.append("This CPU has no AVX2 and FMA (or NumPy does not see them): training "
+                     "figures agree to rounding.")
+    elif kernel is not None and kernel not in FMA_KERNELS:
+        found.append("The BLAS kernel {} is not one of {}, seen to be exact: training figures "
+                     "agree to rounding. Unset OPENBLAS_CORETYPE, and import d2l_linreg before "
+                     "mxnet.".format(kernel, ", ".join(FMA_KERNELS)))
+    if mx.__version__ not in EXACT_MXNET:
+        found.append("MXNet {} is not one of {}, seen to be exact: training figures agree to "
+                     "rounding.".format(mx.__version__, ", ".join(EXACT_MXNET)))
+    if as_context("auto").device_type == "gpu":
+        found.append('ctx="auto" is a GPU, whose arithmetic agrees to rounding; ctx="cpu" is exact.')
+    return found

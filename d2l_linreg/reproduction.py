@@ -1,0 +1,241 @@
+"""A fresh run of both notebooks, held against what they published, figure by figure."""
+import functools
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Optional, Tuple
+
+import numpy
+
+from . import d2l, published, straight_dope
+from ._mxnet import mx, numpy_semantics, seeded
+from .contexts import as_context
+from .training import NOTEBOOKS, TRUE_B, TRUE_W, train
+
+IDENTICAL = "identical"
+RECOVERED = "identical (recovered shuffle)"
+TO_ROUNDING = "to rounding"
+DIFFERENT = "different"
+
+_FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?|^\d+$|\b(?:nan|inf)\b", re.MULTILINE)
+
+# NumPy's own defaults, whatever a caller has set
+_PRINT_OPTIONS = dict(precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False,
+                      nanstr="nan", infstr="inf", formatter=None, sign="-",
+                      floatmode="maxprec", legacy=False)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published number beside the reproduced one, both as printed.
+
+    `verdict` is "identical" (the same characters), "identical (recovered shuffle)" (the
+    same, given an order of the examples found by search), "to rounding" (other characters,
+    within `rounding_bound`) or "different"; then `reason` says why, if a computation failed.
+    """
+
+    notebook: str
+    figure: str
+    published: str
+    reproduced: Optional[str]
+    verdict: str
+    reason: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """All figures of a fresh run, with the version of MXNet that it ran on."""
+
+    mxnet: str
+    figures: Tuple[Figure, ...]
+
+    @property
+    def ok(self):
+        """Whether there are figures, and none of them is different."""
+        return bool(self.figures) and all(f.verdict != DIFFERENT for f in self.figures)
+
+    @property
+    def summary(self):
+        """How many figures got which verdict, in two lines."""
+        counts = Counter(figure.verdict for figure in self.figures)
+        verdicts = ", ".join("{} {}".format(counts[verdict], verdict) for verdict in
+                             (IDENTICAL, RECOVERED, TO_ROUNDING, DIFFERENT) if counts[verdict])
+        return "{} of {} identical on MXNet {}: {}.\n{}".format(
+            counts[IDENTICAL] + counts[RECOVERED], len(self.figures), self.mxnet, verdicts,
+            "The recovered shuffles were found by search; they are not the authors' own.")
+
+    def to_json(self):
+        """The same as a JSON text: `ok`, `mxnet` and `figures`; `reason` only where there is one."""
+        figures = [{key: value for key, value in asdict(figure).items()
+                    if key != "reason" or value is not None} for figure in self.figures]
+        return json.dumps({"ok": self.ok, "mxnet": self.mxnet, "figures": figures}, indent=1) + "\n"
+
+    def __str__(self):
+        rows = [("notebook", "figure", "published", "reproduced", "verdict")]
+        rows += [(f.notebook, f.figure, f.published, f.reproduced or "-",
+                  f.verdict + (": " + f.reason if f.reason else "")) for f in self.figures]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join(lines) + "\n\n" + self.summary
+
+
+def reproduce(notebook=None, *, ctx="cpu"):
+    """Train afresh on real MXNet and hold every published figure against what comes out.
+
+    The authors' shuffles were never recorded; mini-batches and training figures come out
+    under orders found by search, which are not the authors' own.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}, optional
+        Default both.
+    ctx : str or mxnet.Context, default "cpu"
+        Where to train, as for `train`; a GPU's arithmetic agrees to rounding.
+
+    Returns
+    -------
+    Reproduction
+        `ok`, `mxnet`, `figures`; printed, it is a table.
+
+    Raises
+    ------
+    ValueError
+        If the notebook is unknown or, as a ContextError, `ctx` is. A computation that fails
+        raises nothing: its figures are "different", with the reason.
+    """
+    if notebook is not None and notebook not in NOTEBOOKS:
+        raise ValueError("notebook is {!r}; it must be one of {}, or None for both".format(
+            notebook, ", ".join(map(repr, NOTEBOOKS))))
+    ctx = as_context(ctx)
+    figures = []
+    with numpy.printoptions(**_PRINT_OPTIONS):
+        for name in NOTEBOOKS if notebook is None else [notebook]:
+            with numpy_semantics(name == "d2l"):
+                fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name](ctx)
+                for cell in published.document(name)["cells"]:
+                    figures += _compare(name, cell, fresh[cell["cell"]])
+    return Reproduction(mx.__version__, tuple(figures))
+
+
+def _d2l_cells(ctx):
+    """For each of the d2l notebook's outputs, a function that computes its text afresh."""
+    own = NOTEBOOKS["d2l"]
+
+    @functools.lru_cache(None)
+    def data():
+        with seeded(own.seed):
+            return d2l.synthetic_data(TRUE_W, TRUE_B, own.num_examples)
+
+    def example():
+        features, labels = data()
+        return "features: %s \nlabel: %s\n" % (features[0], labels[0])
+
+    def mini_batch():
+        rows = published.document("d2l")["minibatch_rows"]
+        X, y = next(d2l.data_iter(own.settings.batch_size, *data(), order=rows))
+        return "X =\n%s\ny =\n%s\n" % (X, y)
+
+    return {"example": example, "mini-batch": mini_batch,
+            "training": lambda: train("d2l", ctx=ctx, verbose=False).transcript}
+
+
+def _straight_dope_cells(ctx):
+    """For each of the Straight Dope notebook's outputs, a function that computes its text."""
+    own = NOTEBOOKS["straight_dope"]
+    printed = straight_dope.printed
+
+    @functools.lru_cache(None)
+    def data():
+        with seeded(own.seed):
+            return straight_dope.synthetic_data(own.num_examples)
+
+    def batches():
+        return straight_dope.NDArrayIter(*data(), own.settings.batch_size,
+                                         order=published.order("straight_dope"))
+
+    def noiseless_label():
+        X, _ = data()
+        return printed(TRUE_W[0] * X[0, 0] + TRUE_W[1] * X[0, 1] + TRUE_B)
+
+    def count_without_reset():
+        exhausted = batches()
+        for _ in exhausted:
+            pass
+        return "{}\n".format(sum(1 for _ in exhausted))
+
+    return {"example": lambda: "".join(printed(array[0]) for array in data()),
+            "noiseless label": noiseless_label,
+            "mini-batch": lambda: printed(next(batches()).data[0]),
+            "mini-batch labels": lambda: printed(next(batches()).label[0]),
+            "batches": lambda: "{}\n".format(sum(1 for _ in batches())),
+            "batches without reset": count_without_reset,
+            "training": lambda: train("straight_dope", ctx=ctx, verbose=False).transcript}
+
+
+def _compare(notebook, cell, compute):
+    """The figures of one cell, judged."""
+    reason = None
+    try:
+        text = compute()
+    except Exception as error:  # whatever it is, it is why these figures do not come out
+        reason = "{}: {}".format(type(error).__name__, str(error).strip().splitlines()[0])
+    else:
+        # The words around the figures count too, but for the blanks that align columns.
+        if _FIGURE.sub("#", text).split() != _FIGURE.sub("#", cell["text"]).split():
+            reason = "printed {!r}".format(text)
+    if reason is not None:
+        reproduced = [None] * len(cell["figures"])
+    else:
+        reproduced = _FIGURE.findall(text)
+    for name, was, now in zip(cell["figures"], _FIGURE.findall(cell["text"]), reproduced):
+        if now is None:
+            verdict = DIFFERENT
+        elif now == was:
+            verdict = RECOVERED if cell["recovered_shuffle"] else IDENTICAL
+        else:
+            close = (cell["cell"] == "training"
+                     and abs(Decimal(now) - Decimal(was)) <= rounding_bound(notebook, name, was))
+            verdict = TO_ROUNDING if close else DIFFERENT
+        yield Figure(notebook, name, was, now, verdict, reason)
+
+
+def rounding_bound(notebook, figure, value):
+    """How far arithmetic that rounds otherwise may move a training figure.
+
+    A step stores each parameter in float32, off by up to half an ulp, u = 2**-22 where b
+    ends (between 4 and 8); and it shrinks what deviation there is by a factor 1 - h, with
+    h the learning rate times the Hessian: 0.03 for d2l, 2 * 0.001 for straight_dope. Errors
+    uniform in [-u, u] so add up to a standard deviation of u / sqrt(3) / sqrt(2 h), and two
+    runs that round independently differ in a parameter by sqrt(2) times that. Four such
+    standard deviations are the bound on the errors of w and b.
+
+    A moving average weighs about 199 batches of 4 examples. With residuals of standard
+    deviation 0.01, independent of the features, a difference delta in each of 3 parameters
+    moves it by 2 sqrt(3) delta / (0.01 sqrt(796)) of its value, and again four standard
+    deviations are the bound. A loss printed to six decimals may move by one in the last.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}
+    figure : str
+        Its name.
+    value : str
+        As published.
+
+    Returns
+    -------
+    decimal.Decimal
+        Absolute bound: for d2l 1e-6 on losses, 3.2e-6 on errors; for straight_dope 1.5e-4
+        of the published average.
+    """
+    if figure.startswith("loss"):
+        return Decimal("1e-6")
+    shrinkage = {"d2l": 0.03, "straight_dope": 2 * 0.001}[notebook]
+    deviation = math.sqrt(2) * 2**-22 / math.sqrt(3) / math.sqrt(2 * shrinkage)
+    if figure.startswith("error"):
+        return Decimal(4 * deviation)
+    return Decimal(4 * 2 * math.sqrt(3) * deviation / (0.01 * math.sqrt(199 * 4))) * Decimal(value)

@@ -1,0 +1,56 @@
+"""What each notebook prints while it trains, in its own format."""
+
+
+class Transcript:
+    """Lines, kept and, if `verbose`, printed as they come."""
+
+    moving_losses = None
+
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+        if self.verbose:
+            print(line)
+
+    def after_batch(self, epoch, batch, loss):
+        """Take the mean loss of a batch; `epoch` and `batch` count from 0."""
+
+    def after_epoch(self, epoch, loss):
+        """Take the loss over all examples after an epoch, counted from 0."""
+
+    def after_training(self, w_error, b_error):
+        """Take the errors of the parameters, float32 arrays: true minus estimated."""
+
+    def __str__(self):
+        return "".join(line + "\n" for line in self.lines)
+
+
+class D2LTranscript(Transcript):
+    """A line an epoch, and the errors at the end."""
+
+    def after_epoch(self, epoch, loss):
+        self.say("epoch %d, loss %f" % (epoch + 1, loss))
+
+    def after_training(self, w_error, b_error):
+        self.say("Error in estimating w %s" % w_error)
+        self.say("Error in estimating b %s" % b_error)
+
+
+class StraightDopeTranscript(Transcript):
+    """A moving average of the batch losses, every 500 batches of an epoch."""
+
+    def __init__(self, verbose):
+        super().__init__(verbose)
+        self.moving_loss = 0.0
+        self.moving_losses = []
+
+    def after_batch(self, epoch, batch, loss):
+        self.moving_loss = 0.99 * self.moving_loss + 0.01 * loss
+        if (batch + 1) % 500 == 0:
+            self.moving_losses.append(self.moving_loss)
+            # 12 digits, as Python 2 and NumPy < 1.14 print a float64
+            self.say("Epoch %s, batch %s. Moving avg of loss: %.12g"
+                     % (epoch, batch, self.moving_loss))
