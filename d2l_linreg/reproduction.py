@@ -107,13 +107,13 @@ def reproduce(notebook=None, *, ctx="cpu"):
         If the notebook is unknown or, as a ContextError, `ctx` is. A computation that fails
         raises nothing: its figures are "different", with the reason.
     """
-    if notebook is not None and notebook not in NOTEBOOKS:
+    if notebook is not None and notebook not in published.NOTEBOOKS:
         raise ValueError("notebook is {!r}; it must be one of {}, or None for both".format(
-            notebook, ", ".join(map(repr, NOTEBOOKS))))
+            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
     ctx = as_context(ctx)
     figures = []
     with numpy.printoptions(**_PRINT_OPTIONS):
-        for name in NOTEBOOKS if notebook is None else [notebook]:
+        for name in published.NOTEBOOKS if notebook is None else [notebook]:
             with numpy_semantics(name == "d2l"):
                 fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name](ctx)
                 for cell in published.document(name)["cells"]:
@@ -146,7 +146,9 @@ def _d2l_cells(ctx):
 def _straight_dope_cells(ctx):
     """For each of the Straight Dope notebook's outputs, a function that computes its text."""
     own = NOTEBOOKS["straight_dope"]
-    printed = straight_dope.printed
+
+    def printed(*arrays):
+        return "".join(straight_dope.printed(array) + "\n" for array in arrays)
 
     @functools.lru_cache(None)
     def data():
@@ -167,7 +169,7 @@ def _straight_dope_cells(ctx):
             pass
         return "{}\n".format(sum(1 for _ in exhausted))
 
-    return {"example": lambda: "".join(printed(array[0]) for array in data()),
+    return {"example": lambda: printed(*(array[0] for array in data())),
             "noiseless label": noiseless_label,
             "mini-batch": lambda: printed(next(batches()).data[0]),
             "mini-batch labels": lambda: printed(next(batches()).label[0]),

@@ -133,7 +133,9 @@ def SGD(params, lr):
 
 
 def printed(array):
-    """The text that `print(array)` gave in 2017, with NumPy < 1.14 and MXNet 0.11.
+    """An array's text as it was in 2017, with NumPy < 1.14 and MXNet 0.11.
+
+    Today fewer digits are printed, and columns are aligned otherwise.
 
     Parameters
     ----------
@@ -145,4 +147,4 @@ def printed(array):
     """
     values = numpy.array2string(array.asnumpy().astype("float64"), legacy="1.13")
     shape = "x".join(map(str, array.shape))
-    return "\n{}\n<NDArray {} @{}>\n".format(values, shape, array.context)
+    return "\n{}\n<NDArray {} @{}>".format(values, shape, array.context)

@@ -202,9 +202,9 @@ def train(notebook="d2l", *, data=None, ctx="auto", learning_rate=None, num_epoc
     Error in estimating w [4.0352345e-04 3.6478043e-05]
     Error in estimating b [0.00053549]
     """
-    if notebook not in NOTEBOOKS:
+    if notebook not in published.NOTEBOOKS:
         raise ValueError("notebook is {!r}; it must be one of {}".format(
-            notebook, ", ".join(map(repr, NOTEBOOKS))))
+            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
     own = NOTEBOOKS[notebook]
     settings = _settings(own.settings, learning_rate, num_epochs, batch_size, shuffle_seed)
     examples = None if data is None else as_examples(data)

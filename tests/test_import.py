@@ -1,0 +1,90 @@
+"""What importing the package does to a process: no more than MXNet needs."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+from d2l_linreg._mxnet import cpu_has_fma
+
+needs_fma = pytest.mark.skipif(not cpu_has_fma(), reason="this CPU has no AVX2 and FMA")
+UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+
+
+def python(program, *flags, **environment):
+    return subprocess.run([sys.executable, *flags, "-c", program], env=dict(UNSET, **environment),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+
+def test_import_changes_nothing_global():
+    finished = python("""
+import os, random, sys
+import numpy
+environ, shuffle = dict(os.environ), numpy.random.get_state()[1].tolist()
+before = random.getstate()
+from d2l_linreg import d2l, reproduce, straight_dope, train
+from mxnet import nd, npx
+assert dict(os.environ) == environ
+assert numpy.random.get_state()[1].tolist() == shuffle and random.getstate() == before
+assert not npx.is_np_array() and not npx.is_np_shape()
+assert "matplotlib.pyplot" not in sys.modules
+# the stream of a process that nobody seeded: the first feature that d2l published
+assert str(nd.random.normal(shape=(1000, 2))[0].asnumpy()) == "[2.2122064 0.7740038]"
+""", "-W", "error")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == finished.stderr == ""
+
+
+@pytest.mark.parametrize("program", [
+    "import d2l_linreg, sys; assert 'mxnet' not in sys.modules and 'numpy' not in sys.modules",
+    "from d2l_linreg.cli import main; import sys; assert main(['--help']) == 0;"
+    "assert 'mxnet' not in sys.modules and 'numpy' not in sys.modules",
+])
+def test_the_package_alone_and_help_import_neither_mxnet_nor_numpy(program):
+    finished = python(program)
+    assert finished.returncode == 0, finished.stderr
+
+
+@needs_fma
+def test_openblas_uses_the_fma_kernel_unless_someone_chose_another():
+    program = "from d2l_linreg._mxnet import blas_kernel; print(blas_kernel())"
+    assert python(program).stdout.strip() in ("Haswell", "None")  # None: it does not tell
+    assert python(program, OPENBLAS_CORETYPE="Nehalem").stdout.strip() in ("Nehalem", "None")
+
+
+@needs_fma
+def test_mxnet_imported_earlier_is_told_once_what_that_costs():
+    program = """
+import numpy, warnings
+warnings.simplefilter("ignore")
+numpy.bool = bool
+import mxnet
+warnings.simplefilter("always")
+from d2l_linreg import train, reproduce
+from d2l_linreg import d2l
+"""
+    finished = python(program, OPENBLAS_CORETYPE="Prescott")
+    assert finished.stderr.count("the training figures agree with the published ones only to "
+                                 "rounding") in (0, 1)
+    from d2l_linreg._mxnet import blas_kernel
+
+    if blas_kernel() is not None:
+        assert "runs the Prescott kernel" in finished.stderr
+        assert "Import d2l_linreg first" in finished.stderr
+    assert "only to rounding" not in python(program, OPENBLAS_CORETYPE="Haswell").stderr
+
+
+def test_a_native_library_that_does_not_load_says_which_platforms_have_wheels(tmp_path):
+    # What happens where a wheel carries another platform's library: a real import of a
+    # package whose library the system's own loader refuses.
+    (tmp_path / "mxnet").mkdir()
+    (tmp_path / "mxnet" / "libmxnet.so").write_bytes(b"\xcf\xfa\xed\xfe not of this platform")
+    (tmp_path / "mxnet" / "__init__.py").write_text(
+        "import ctypes, os\nctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libmxnet.so'))\n")
+    finished = python("import d2l_linreg.d2l", PYTHONPATH=str(tmp_path))
+    assert finished.returncode == 1
+    assert "ImportError: MXNet's native library does not load here" in finished.stderr
+    assert "Linux x86-64 and aarch64 and macOS x86-64" in finished.stderr
+    finished = subprocess.run([sys.executable, "-m", "d2l_linreg", "info"], stderr=subprocess.PIPE,
+                              env=dict(UNSET, PYTHONPATH=str(tmp_path)), universal_newlines=True)
+    assert finished.returncode == 1 and finished.stderr.startswith("d2l-linreg: MXNet's native")

@@ -1,0 +1,142 @@
+"""The published figures, and that a wrong one is not called right."""
+import json
+import re
+from collections import Counter
+
+import numpy
+import pytest
+
+from d2l_linreg import d2l, published, reproduce, reproduction, straight_dope, train
+from d2l_linreg._mxnet import mx, numpy_semantics, seeded
+from d2l_linreg.environment import shortfalls
+
+# Without FMA, or on MXNet 2, only the training figures may be off, and only by rounding.
+exact_here = pytest.mark.skipif(bool(shortfalls()), reason=" ".join(shortfalls()))
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return reproduce()
+
+
+@exact_here
+def test_all_67_figures_are_identical(fresh):
+    assert Counter((f.notebook, f.verdict) for f in fresh.figures) == {
+        ("d2l", "identical"): 3,
+        ("d2l", "identical (recovered shuffle)"): 36,
+        ("straight_dope", "identical"): 6,
+        ("straight_dope", "identical (recovered shuffle)"): 22,
+    }
+    assert fresh.ok
+
+
+def test_data_figures_are_identical_and_training_figures_at_least_close(fresh):
+    assert len(fresh.figures) == 67
+    for figure in fresh.figures:
+        training = re.match("loss|error|moving average", figure.figure)
+        allowed = ("identical", "identical (recovered shuffle)") + (("to rounding",) * bool(training))
+        assert figure.verdict in allowed, figure
+
+
+@exact_here
+@pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
+def test_train_prints_the_published_lines(notebook, capsys):
+    train(notebook, ctx="cpu")
+    assert capsys.readouterr().out == published.text(notebook, "training")
+
+
+def test_prescott_kernel_keeps_data_exact_and_training_within_the_stated_bound(run_python):
+    printed = json.loads(run_python(
+        "from d2l_linreg import reproduce; print(reproduce().to_json())",
+        OPENBLAS_CORETYPE="Prescott"))
+    assert printed["ok"]
+    verdicts = Counter(figure["verdict"] for figure in printed["figures"])
+    assert verdicts["identical"] == 9
+    assert verdicts["identical (recovered shuffle)"] >= 42
+    inexact = [f["figure"] for f in printed["figures"] if f["verdict"] == "to rounding"]
+    assert all(name.startswith(("loss", "error", "moving average")) for name in inexact)
+
+
+def test_labels_are_one_fused_multiply_add_rounded_once():
+    with seeded(0):
+        features, labels = d2l.synthetic_data([2, -3.4], 4.2, 1000)
+    with seeded(0):
+        mx.nd.random.normal(shape=(1000, 2))
+        noise = mx.nd.random.normal(scale=0.01, shape=(1000,)).asnumpy()
+    x = features.asnumpy().astype("float64")
+    # 2 x0 is exact in float32; so the fused -3.4f * x1 + 2 x0 is this float64 sum, rounded.
+    dot = (2 * x[:, 0] + float(numpy.float32(-3.4)) * x[:, 1]).astype("float32")
+    expected = dot + numpy.float32(4.2) + noise
+    assert (labels.asnumpy() == expected).all()
+
+
+def test_published_rows_of_the_straight_dope_mini_batch_begin_its_order():
+    order = published.order("straight_dope")
+    assert order[:4].tolist() == published.document("straight_dope")["minibatch_rows"]
+    assert sorted(order) == list(range(10000))
+
+
+def test_d2l_orders_hold_each_row_once_an_epoch():
+    assert (numpy.sort(published.order("d2l")) == numpy.arange(1000)).all()
+
+
+@pytest.mark.parametrize("module, name, fault", [
+    (d2l, "sgd", lambda params, lr, batch_size: None),
+    (d2l, "linreg", lambda X, w, b: mx.np.dot(X, w) - b),
+    (d2l, "squared_loss", lambda y_hat, y: (y_hat - y.reshape(y_hat.shape)) ** 2),
+    (straight_dope, "square_loss", lambda yhat, y: mx.nd.mean((yhat - y) ** 2) * 1.01),
+])
+def test_a_fault_in_the_vocabulary_is_called_different(module, name, fault, monkeypatch):
+    monkeypatch.setattr(module, name, fault)
+    faulty = reproduce(module.__name__.split(".")[-1])
+    assert not faulty.ok
+    assert "different" in {figure.verdict for figure in faulty.figures}
+
+
+def test_a_computation_that_raises_makes_its_figures_different_with_the_reason(monkeypatch):
+    def fail(*arguments, **keywords):
+        raise RuntimeError("no batch today")
+
+    monkeypatch.setattr(d2l, "data_iter", fail)
+    faulty = reproduce("d2l")
+    verdicts = Counter((f.verdict, f.reason) for f in faulty.figures)
+    assert verdicts == {("identical", None): 3,
+                        ("different", "RuntimeError: no batch today"): 36}
+    assert "no batch today" in str(faulty)
+    assert not faulty.ok
+
+
+def test_a_figure_off_by_more_than_the_bound_is_different(monkeypatch):
+    text = published.text("straight_dope", "training")
+    off = text.replace("7.71709577181", "7.72")  # 4e-4 of its value; the bound is 1.5e-4
+    cell = published.document("straight_dope")["cells"][-1]
+    verdicts = [f.verdict for f in reproduction._compare("straight_dope", cell, lambda: off)]
+    assert verdicts == ["different"] + ["identical (recovered shuffle)"] * 9
+
+
+def test_other_words_around_the_same_figures_are_different():
+    cell = published.document("d2l")["cells"][0]
+    (first, *_) = reproduction._compare("d2l", cell, lambda: cell["text"].replace(":", " ="))
+    assert first.verdict == "different"
+
+
+def test_rounding_bounds_are_what_the_derivation_comes_to():
+    # On paper: u = 2.384e-7; for d2l h = 0.03, u/sqrt(3)/sqrt(0.06) = 5.62e-7, times
+    # 4 sqrt(2) = 3.18e-6. For straight_dope h = 0.002: 2.18e-6 * 4 sqrt(2) = 1.231e-5,
+    # times 2 sqrt(3) / (0.01 * 28.21) = 12.28 is 1.51e-4.
+    assert float(reproduction.rounding_bound("d2l", "error in b", "1")) == pytest.approx(
+        3.18e-6, rel=5e-3)
+    assert float(reproduction.rounding_bound("straight_dope", "moving average", "1")) == (
+        pytest.approx(1.51e-4, rel=5e-3))
+
+
+def test_reproduction_is_the_same_inside_a_changed_numpy_and_mxnet(fresh):
+    with numpy.printoptions(precision=2, suppress=True), numpy_semantics(True):
+        assert reproduce() == fresh
+
+
+def test_unknown_notebook_and_device_are_refused():
+    with pytest.raises(ValueError, match="notebook is 'd3l'.*'straight_dope'"):
+        reproduce("d3l")
+    with pytest.raises(ValueError, match="ctx is 'tpu'"):
+        reproduce(ctx="tpu")

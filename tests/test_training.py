@@ -1,0 +1,262 @@
+"""train() and its result."""
+import random
+
+import matplotlib
+import numpy
+import pytest
+
+import d2l_linreg
+from d2l_linreg import DataError, DivergenceError, d2l, published, straight_dope, train
+from d2l_linreg._mxnet import mx, numpy_semantics, seeded
+
+NOTEBOOKS = ("d2l", "straight_dope")
+
+
+def small(num_examples=60, num_features=3):
+    rng = numpy.random.RandomState(5)
+    X = rng.standard_normal((num_examples, num_features)).astype("float32")
+    return X, (X @ numpy.arange(1, num_features + 1) + 0.5).astype("float32")
+
+
+def same(one, other):
+    return (one.w.tobytes() == other.w.tobytes() and one.b == other.b
+            and one.batch_losses.tobytes() == other.batch_losses.tobytes()
+            and one.epoch_losses == other.epoch_losses and one.transcript == other.transcript)
+
+
+def loop_in_float64(notebook, X, y, w, b, rows_of_epochs, learning_rate, batch_size):
+    """The same descent in NumPy, from the gradient on paper: r x and r, of 1/2 r^2."""
+    X, y, w, b = (numpy.array(a, dtype="float64") for a in (X, y, w, b))
+    losses = []
+    for rows in rows_of_epochs:
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start:start + batch_size]
+            r = X[batch] @ w + b - y[batch]
+            if notebook == "d2l":
+                losses.append((r ** 2).mean() / 2)
+                step = learning_rate / batch_size  # even for the short last batch
+            else:
+                losses.append((r ** 2).mean())
+                step = 2 * learning_rate / len(batch)
+            w, b = w - step * X[batch].T @ r, b - step * r.sum()
+    return w, b, losses
+
+
+@pytest.mark.parametrize("notebook, batch_size", [
+    ("d2l", 10), ("d2l", 7), ("d2l", 100), ("straight_dope", 4), ("straight_dope", 60)])
+def test_training_is_gradient_descent_in_the_order_given(notebook, batch_size):
+    X, y = small()
+    rng = numpy.random.RandomState(0)
+    epochs = [rng.permutation(60) for _ in range(3)]
+    if notebook == "straight_dope":
+        epochs = [epochs[0]] * 3
+    with seeded({"d2l": 0, "straight_dope": 1}[notebook]):
+        w, b = {"d2l": d2l, "straight_dope": straight_dope}[notebook].init_params(3)
+    result = train(notebook, data=(X, y), ctx="cpu", num_epochs=3, batch_size=batch_size,
+                   learning_rate=0.05, verbose=False,
+                   order=epochs if notebook == "d2l" else epochs[0])
+    expected_w, expected_b, losses = loop_in_float64(
+        notebook, X, y, w.asnumpy().reshape(-1), b.asnumpy()[0], epochs, 0.05, batch_size)
+    # float32 keeps 6e-8 of a number; over some tens of steps a few times that
+    numpy.testing.assert_allclose(result.w, expected_w, rtol=3e-6)
+    numpy.testing.assert_allclose(result.b, expected_b, rtol=3e-6)
+    numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4)
+
+
+def test_result_of_the_d2l_notebook():
+    result = train(ctx="cpu", verbose=False)
+    assert result.notebook == "d2l"
+    assert (result.settings.learning_rate, result.settings.num_epochs,
+            result.settings.batch_size, result.settings.shuffle_seed) == (0.03, 3, 10, None)
+    assert result.w.shape == (2,) and isinstance(result.w, numpy.ndarray)
+    assert isinstance(result.b, float) and isinstance(result.b_error, float)
+    numpy.testing.assert_allclose(result.w + result.w_error, [2, -3.4], rtol=1e-7)
+    assert ["%f" % loss for loss in result.epoch_losses] == ["0.040481", "0.000160", "0.000050"]
+    assert result.moving_losses is None
+    assert result.ctx == mx.cpu() and result.seconds > 0
+    assert result.batch_losses.shape == (300,)
+    assert str(result.transcript) == published.text("d2l", "training")
+    with pytest.raises(AttributeError):  # frozen
+        result.b = 0.0
+
+
+def test_moving_losses_follow_from_the_batch_losses():
+    result = train("straight_dope", ctx="cpu", shuffle_seed=4, verbose=False)
+    average, at = 0.0, []
+    for step, loss in enumerate(result.batch_losses.tolist()):
+        average = 0.99 * average + 0.01 * loss
+        if step % 500 == 499:
+            at.append(average)
+    assert result.moving_losses == tuple(at) and len(at) == 10
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_same_arguments_same_bits_whatever_ran_before(notebook):
+    first = train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False)
+    mx.random.seed(99)
+    random.seed(1)
+    numpy.random.seed(1)
+    mx.nd.random.normal(shape=(7,)).wait_to_read()
+    with numpy_semantics(True):
+        assert same(first, train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False))
+    other = train(notebook, data=small(), ctx="cpu", shuffle_seed=4, verbose=False)
+    assert not same(first, other)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_global_generators_are_left_alone(notebook):
+    python, (_, words, *rest) = random.getstate(), numpy.random.get_state()
+    train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False)
+    assert random.getstate() == python
+    _, words_after, *rest_after = numpy.random.get_state()
+    assert (words == words_after).all() and rest == rest_after
+
+
+def test_a_callers_mxnet_stream_goes_on_from_its_own_seed():
+    def draw_after_training(seed):
+        mx.random.seed(seed)
+        train(data=small(), ctx="cpu", verbose=False)
+        return mx.nd.random.normal(shape=(4,)).asnumpy().tolist()
+
+    assert draw_after_training(7) == draw_after_training(7) != draw_after_training(8)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_default_shuffle(notebook):
+    own = train(notebook, ctx="cpu", verbose=False)
+    assert own.settings.shuffle_seed is None
+    assert same(own, train(notebook, ctx="cpu", order=published.order(notebook), verbose=False))
+    assert train(notebook, ctx="cpu", num_epochs=1, verbose=False).settings.shuffle_seed == 0
+    assert train(notebook, data=small(), ctx="cpu", verbose=False).settings.shuffle_seed == 0
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_numpy_mxnp_and_nd_data_and_integers_train_alike(notebook):
+    X, y = small()
+    results = [train(notebook, data=data, ctx="cpu", verbose=False) for data in (
+        (X, y), (mx.np.array(X), mx.np.array(y)), (mx.nd.array(X), mx.nd.array(y)),
+        (X.astype("float64"), y.reshape(-1, 1)), (numpy.asfortranarray(X), y.astype(">f4")),
+        (X.tolist(), y.tolist()))]
+    assert all(same(results[0], result) for result in results[1:])
+    integers = train(notebook, data=([[1], [2], [3], [4]], [2, 4, 6, 8]), ctx="cpu", verbose=False)
+    floats = train(notebook, data=([[1.], [2.], [3.], [4.]], [2., 4., 6., 8.]), ctx="cpu",
+                   verbose=False)
+    assert same(integers, floats)
+
+
+def test_own_data_print_no_errors_of_an_unknown_truth(capsys):
+    train(data=small(), ctx="cpu")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["epoch"] * 3
+
+
+def test_predict_is_the_model():
+    X, y = small()
+    result = train(data=(X, y), ctx="cpu", num_epochs=60, verbose=False)
+    numpy.testing.assert_allclose(result.predict(X), y, atol=2e-3)
+    assert result.predict(X[:1].tolist()).shape == (1,)
+    with pytest.raises(DataError, match="X has 2 features, the model 3"):
+        result.predict(X[:, :2])
+    with pytest.raises(DataError, match=r"X has shape \(3,\)"):
+        result.predict(X[0])
+
+
+@pytest.mark.parametrize("notebook, data", [("d2l", None), ("straight_dope", None),
+                                            ("d2l", ([[1.], [2.]], [1., 2.]))])
+def test_plot_is_a_figure_and_leaves_pyplot_alone(notebook, data, tmp_path):
+    backend = matplotlib.rcParams._get_backend_or_none()
+    figure = train(notebook, data=data, ctx="cpu", verbose=False).plot()
+    figure.savefig(str(tmp_path / "plot.png"))
+    loss_axes, fit_axes = figure.axes
+    assert loss_axes.get_yscale() == "log"
+    if data is None:  # the line over the data, as the notebooks' truth has it
+        (line,) = fit_axes.lines
+        (x0, x1), (y0, y1) = line.get_data()
+        assert (y1 - y0) / (x1 - x0) == pytest.approx(-3.4, abs=2e-3)
+    assert matplotlib.rcParams._get_backend_or_none() == backend
+
+
+BAD_DATA = [
+    (([1., 2.], [1., 2.]), r"features has shape \(2,\)"),
+    (([[[1.]]], [1.]), r"features has shape \(1, 1, 1\)"),
+    (([[1.], [2.]], [1.]), r"labels has shape \(1,\), but there are 2 rows"),
+    (([[1.], [2.]], [[1., 2.]]), r"labels has shape \(1, 2\)"),
+    ((numpy.zeros((0, 2)), []), r"features is empty, of shape \(0, 2\)"),
+    ((numpy.zeros((3, 0)), [1, 2, 3]), r"features is empty, of shape \(3, 0\)"),
+    (([[numpy.nan], [2.]], [1., 2.]), "features holds 1 values that are NaN or infinite"),
+    (([[1.], [2.]], [numpy.inf, 2.]), "labels holds 1 values"),
+    (([[1e300], [2.]], [1., 2.]), r"features reaches 1e\+300, beyond float32"),
+    (([["a"], ["b"]], [1., 2.]), "features holds <U1"),
+    (([[1.], [2.]], ["1", "2"]), "labels holds <U1"),
+    (([[1j], [2.]], [1., 2.]), "features holds complex128"),
+    (([[1.], [2., 3.]], [1., 2.]), "features"),
+    (([[None], [2.]], [1., 2.]), "features holds object"),
+    ("ab", "data is a str"),
+    (([[1.]],), "data is a tuple"),
+]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+@pytest.mark.parametrize("data, message", BAD_DATA)
+def test_bad_data_is_refused(notebook, data, message):
+    with pytest.raises(DataError, match=message):
+        train(notebook, data=data)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (dict(notebook="d3l"), "notebook is 'd3l'; it must be one of 'd2l', 'straight_dope'"),
+    (dict(notebook=["d2l"]), "notebook is"),
+    (dict(batch_size=0), "batch_size is 0; it must be an integer from 1"),
+    (dict(batch_size=-3), "batch_size is -3"),
+    (dict(batch_size=2.0), "batch_size is 2.0"),
+    (dict(batch_size=True), "batch_size is True"),
+    (dict(num_epochs=0), "num_epochs is 0"),
+    (dict(num_epochs="3"), "num_epochs is '3'"),
+    (dict(shuffle_seed=-1), "shuffle_seed is -1"),
+    (dict(shuffle_seed=2**32), "shuffle_seed is 4294967296"),
+    (dict(learning_rate=0), "learning_rate is 0; it must be a finite number above 0"),
+    (dict(learning_rate=-0.1), "learning_rate is -0.1"),
+    (dict(learning_rate=float("nan")), "learning_rate is nan"),
+    (dict(learning_rate=float("inf")), "learning_rate is inf"),
+    (dict(learning_rate="0.1"), "learning_rate is '0.1'"),
+    (dict(notebook="straight_dope", batch_size=10001), "batch_size is 10001, but there are 10000"),
+    (dict(order=[1, 2]), r"order has shape \(2,\); it must be of shape \(3, 1000\)"),
+    (dict(order=numpy.zeros((3, 1000))), "hold each row from 0 to 999 once"),
+    (dict(order=published.order("d2l"), shuffle_seed=1), "shuffle_seed and order are both given"),
+    (dict(ctx="tpu"), 'ctx is \'tpu\'; it must be "auto"'),
+    (dict(ctx=None), "ctx is None"),
+    (dict(ctx="gpu(99)"), r'ctx is "gpu\(99\)", but this build of MXNet .* sees \d+ GPUs'),
+    (dict(ctx="cpu(x)"), r"ctx is 'cpu\(x\)'"),
+])
+def test_bad_arguments_are_refused_before_any_work(arguments, message, capsys):
+    mx.random.seed(7)
+    undisturbed = mx.nd.random.normal(shape=(2,)).asnumpy().tolist()
+    mx.random.seed(7)
+    with pytest.raises(ValueError, match=message):
+        train(**arguments)
+    assert mx.nd.random.normal(shape=(2,)).asnumpy().tolist() == undisturbed
+    assert capsys.readouterr().out == ""
+
+
+def test_a_batch_larger_than_the_data_is_one_short_batch_for_d2l():
+    X, y = small()
+    result = train(data=(X, y), ctx="cpu", batch_size=100, num_epochs=2, verbose=False)
+    assert len(result.batch_losses) == 2
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_divergence_stops_and_says_at_which_batch(notebook):
+    X, y = small()
+    with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch 0 .*learning_rate 100.0"):
+        train(notebook, data=(X, y), ctx="cpu", batch_size=3, learning_rate=100, verbose=False)
+    # One step, from parameters that are fine to ones that are not: seen after the epoch
+    with pytest.raises(DivergenceError, match="after epoch 0, at its batch 0"):
+        train(notebook, data=(X * 1e9, y), ctx="cpu", batch_size=60, num_epochs=1,
+              learning_rate=1e30, verbose=False)
+
+
+def test_exports():
+    for name in ("train", "TrainResult", "reproduce", "try_gpu", "try_all_gpus", "ContextError",
+                 "DataError", "DivergenceError", "__version__"):
+        assert getattr(d2l_linreg, name) and name in dir(d2l_linreg)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        d2l_linreg.nothing
