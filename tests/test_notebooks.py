@@ -69,8 +69,11 @@ def svg_points(svg):
                         if use.get("style", "").count("fill: #1f77b4")])
 
 
-def png_pixels(data):
-    return matplotlib.image.imread(io.BytesIO(base64.b64decode(data)))[..., :3]
+def png_blocks(data, size=8):
+    """Mean brightness of square blocks, which hardly sees how an edge is smoothed."""
+    pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(data)))[..., :3].mean(axis=2)
+    height, width = (length // size for length in (410, 550))
+    return pixels[:height * size, :width * size].reshape(height, size, width, size).mean((1, 3))
 
 
 def test_fresh_pictures_are_the_stored_ones(stored_and_fresh):
@@ -83,11 +86,9 @@ def test_fresh_pictures_are_the_stored_ones(stored_and_fresh):
         was, now = ((a - a.min(axis=0)) / numpy.ptp(a, axis=0) for a in (was, now))
         assert abs(was - now).max() < 1e-3
     else:
-        was, now = png_pixels(was["image/png"]), png_pixels(now["image/png"])
-        assert was.shape == now.shape or abs(numpy.subtract(was.shape, now.shape)).max() <= 4
-        height, width = numpy.minimum(was.shape, now.shape)[:2]
-        different = abs(was[:height, :width] - now[:height, :width]).max(axis=2) > 0.1
-        assert different.mean() < 0.02
+        # Matplotlib 3.7 against 3.11: 0.003. The data of another seed: 0.05.
+        was, now = png_blocks(was["image/png"]), png_blocks(now["image/png"])
+        assert abs(was - now).mean() < 0.01
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
