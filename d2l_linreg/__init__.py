@@ -1,6 +1,8 @@
 """Two well-known MXNet notebooks on linear regression, with the numbers they published."""
 import importlib
 
+from . import _loading  # from now on `import mxnet` works, here or anywhere
+
 __version__ = "0.1.0"
 
 # Where each name lives; nothing, MXNet least of all, is imported before it is asked for.
@@ -8,13 +10,16 @@ _HOMES = {
     "train": "training",
     "TrainResult": "training",
     "reproduce": "reproduction",
+    "as_published": "period",
+    "load_ipython_extension": "magic",
+    "unload_ipython_extension": "magic",
     "try_gpu": "contexts",
     "try_all_gpus": "contexts",
     "ContextError": "errors",
     "DataError": "errors",
     "DivergenceError": "errors",
 }
-__all__ = sorted(_HOMES) + ["__version__"]
+__all__ = sorted(name for name in _HOMES if "ipython" not in name) + ["__version__"]
 
 
 def __getattr__(name):

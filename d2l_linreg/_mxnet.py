@@ -1,41 +1,22 @@
-"""The one door to MXNet: everything else in the package takes `mx` from here.
-
-A current NumPy lacks an alias that MXNet reads, and MXNet's OpenBLAS does not
-know current CPUs. Both are mended here, before MXNet is first imported.
-"""
+"""The one door to MXNet: everything else in the package takes `mx` from here."""
 import contextlib
 import ctypes
-import os
-import sys
 import threading
 import warnings
 
-import numpy
+import mxnet as mx
 
-# Aliases of Python's own types that NumPy 1.24 dropped and MXNet still reads.
-_NUMPY_ALIASES = {"bool": bool, "int": int}
+from ._loading import cpu_has_fma, finder
 
 # Kernels seen to agree bit for bit over whole training runs of both notebooks.
 FMA_KERNELS = ("Haswell", "Zen", "SkylakeX")
 
-_WHEELS = (
-    "MXNet's native library does not load here: {error}. Wheels that load exist for "
-    "Linux x86-64 and aarch64 and macOS x86-64 (MXNet 1.9.1) and for Windows x86-64 "
-    "(1.7.0.post2); on Apple silicon use an x86-64 Python or a Linux container."
-)
 _IMPORTED_EARLIER = (
     "mxnet was imported before d2l_linreg, so its OpenBLAS runs the {kernel} kernel, "
     "which has no fused multiply-add: data and labels stay exact, the training figures "
     "agree with the published ones only to rounding. Import d2l_linreg first, or set "
     "OPENBLAS_CORETYPE=Haswell before Python starts."
 )
-
-
-def cpu_has_fma():
-    """Whether this CPU has AVX2 and FMA, which OpenBLAS's Haswell kernel needs."""
-    from numpy.core._multiarray_umath import __cpu_features__ as features
-
-    return bool(features.get("AVX2") and features.get("FMA3"))
 
 
 def blas_kernel():
@@ -49,40 +30,7 @@ def blas_kernel():
     return corename().decode()
 
 
-@contextlib.contextmanager
-def _fma_kernel():
-    """Let OpenBLAS, which reads the variable once as it loads, use fused multiply-adds."""
-    if "OPENBLAS_CORETYPE" in os.environ or not cpu_has_fma():
-        yield
-        return
-    os.environ["OPENBLAS_CORETYPE"] = "Haswell"
-    try:
-        yield
-    finally:
-        del os.environ["OPENBLAS_CORETYPE"]
-
-
-def _restore_numpy_aliases():
-    for name, alias in _NUMPY_ALIASES.items():
-        if not hasattr(numpy, name):
-            setattr(numpy, name, alias)
-
-
-def _import_mxnet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that NumPy dropped, and of MXNet's old syntax
-        _restore_numpy_aliases()
-        try:
-            with _fma_kernel():
-                import mxnet
-        except (OSError, RuntimeError) as error:
-            raise ImportError(_WHEELS.format(error=error)) from error
-    return mxnet
-
-
-_imported_earlier = "mxnet" in sys.modules
-mx = _import_mxnet()
-if _imported_earlier and cpu_has_fma() and blas_kernel() not in FMA_KERNELS + (None,):
+if not finder.prepared and cpu_has_fma() and blas_kernel() not in FMA_KERNELS + (None,):
     warnings.warn(_IMPORTED_EARLIER.format(kernel=blas_kernel()), stacklevel=2)
 
 
@@ -99,17 +47,23 @@ _generator = threading.Lock()  # MXNet has one generator for the whole process
 
 
 @contextlib.contextmanager
-def seeded(seed):
-    """MXNet's random generator at `seed`, on the CPU, inside the block.
+def reseeded(seed):
+    """MXNet's random generator at `seed` inside the block.
 
     Its state can be neither read nor put back. So a number is taken from it first,
     and seeds it afterwards: a caller's own stream goes on, and does not start anew
     at the same place after each block.
     """
-    with _generator, mx.cpu():
-        onward = int(mx.nd.random.randint(0, 2**31 - 1, shape=(1,)).asscalar())
-        mx.random.seed(seed)
-        try:
-            yield
-        finally:
-            mx.random.seed(onward)
+    onward = int(mx.nd.random.randint(0, 2**31 - 1, shape=(1,), ctx=mx.cpu()).asscalar())
+    mx.random.seed(seed)
+    try:
+        yield
+    finally:
+        mx.random.seed(onward)
+
+
+@contextlib.contextmanager
+def seeded(seed):
+    """`reseeded`, on the CPU and for one thread at a time: for drawing, not for long."""
+    with _generator, mx.cpu(), reseeded(seed):
+        yield

@@ -9,6 +9,7 @@ import random
 import sys
 
 from ._mxnet import mx
+from .streams import normal_2019
 
 np = mx.np
 
@@ -17,8 +18,7 @@ def synthetic_data(w, b, num_examples):
     """Draw features, and labels that are linear in them but for noise.
 
     Features are standard normal, the noise has standard deviation 0.01. Both come from
-    MXNet's process-wide generator, by the stream that was `mx.np`'s in 2019 and is
-    `mx.nd`'s today: in a process that was not seeded, or seeded with 0, they are the
+    MXNet's process-wide generator, by the stream that was `mx.np`'s in 2019: in a process that was not seeded, or seeded with 0, they are the
     published data.
 
     Parameters
@@ -36,8 +36,8 @@ def synthetic_data(w, b, num_examples):
     labels : mxnet.np.ndarray, shape (num_examples,), float32
     """
     w = np.array(w, dtype="float32")
-    features = mx.nd.random.normal(shape=(num_examples, len(w))).as_np_ndarray()
-    noise = mx.nd.random.normal(scale=0.01, shape=(num_examples,)).as_np_ndarray()
+    features = normal_2019((num_examples, len(w)))
+    noise = normal_2019((num_examples,), scale=0.01)
     # Rounded to float32 once, as by a fused multiply-add, whatever the CPU has.
     labels = np.dot(features.astype("float64"), w.astype("float64")).astype("float32")
     return features, labels + b + noise
@@ -83,7 +83,7 @@ def init_params(num_features=2):
     b : mxnet.np.ndarray, shape (1,)
         Zero.
     """
-    w = mx.nd.random.normal(scale=0.01, shape=(num_features, 1)).as_np_ndarray()
+    w = normal_2019((num_features, 1), scale=0.01)
     b = np.zeros(1)
     w.attach_grad()
     b.attach_grad()

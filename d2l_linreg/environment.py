@@ -4,7 +4,8 @@ import platform
 import numpy
 
 from . import __version__
-from ._mxnet import FMA_KERNELS, blas_kernel, cpu_has_fma, mx
+from ._loading import cpu_has_fma
+from ._mxnet import FMA_KERNELS, blas_kernel, mx
 from .contexts import as_context, num_gpus
 
 # Releases, as mxnet.__version__ names them, seen to print all 67 figures as published.

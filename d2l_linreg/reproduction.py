@@ -117,7 +117,7 @@ def reproduce(notebook=None, *, ctx="cpu"):
             with numpy_semantics(name == "d2l"):
                 fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name](ctx)
                 for cell in published.document(name)["cells"]:
-                    figures += _compare(name, cell, fresh[cell["cell"]])
+                    figures += compare_cell(name, cell, fresh[cell["cell"]])
     return Reproduction(mx.__version__, tuple(figures))
 
 
@@ -178,7 +178,7 @@ def _straight_dope_cells(ctx):
             "training": lambda: train("straight_dope", ctx=ctx, verbose=False).transcript}
 
 
-def _compare(notebook, cell, compute):
+def compare_cell(notebook, cell, compute):
     """The figures of one cell, judged."""
     reason = None
     try:

@@ -7,13 +7,9 @@ Labels are :math:`y = 2x_0 - 3.4x_1 + 4.2 + \\epsilon`, the loss of a batch is t
 import numpy
 
 from ._mxnet import mx
+from .streams import normal_2017
 
 nd = mx.nd
-
-
-def _normal(*shape):
-    # The stream that was mx.nd's in 2017 is mx.np's today.
-    return mx.np.random.normal(size=shape).as_nd_ndarray()
 
 
 def synthetic_data(num_examples=10000):
@@ -32,8 +28,8 @@ def synthetic_data(num_examples=10000):
     X : mxnet.nd.NDArray, shape (num_examples, 2), float32
     y : mxnet.nd.NDArray, shape (num_examples,), float32
     """
-    X = _normal(num_examples, 2)
-    noise = 0.01 * _normal(num_examples)
+    X = normal_2017((num_examples, 2))
+    noise = 0.01 * normal_2017((num_examples,))
     return X, 2 * X[:, 0] - 3.4 * X[:, 1] + 4.2 + noise
 
 
@@ -79,7 +75,7 @@ def init_params(num_features=2):
     b : mxnet.nd.NDArray, shape (1,)
         Standard normal too.
     """
-    w, b = _normal(num_features, 1), _normal(1)
+    w, b = normal_2017((num_features, 1)), normal_2017((1,))
     w.attach_grad()
     b.attach_grad()
     return w, b

@@ -1,8 +1,23 @@
 import os
+import platform
 import subprocess
 import sys
 
+import mxnet_0_11
 import pytest
+
+
+@pytest.fixture(scope="session")
+def mxnet_0_11_wheel(tmp_path_factory):
+    """A folder with MXNet 0.11.0's wheel of 2017, downloaded and unpacked."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("MXNet 0.11.0's wheel is for Linux x86-64")
+    folder = tmp_path_factory.mktemp("mxnet-0.11.0")
+    try:
+        mxnet_0_11.fetch(folder)
+    except subprocess.CalledProcessError:
+        pytest.skip("MXNet 0.11.0's wheel cannot be downloaded here")
+    return folder
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from d2l_linreg._mxnet import cpu_has_fma
+from d2l_linreg._loading import cpu_has_fma
 
 needs_fma = pytest.mark.skipif(not cpu_has_fma(), reason="this CPU has no AVX2 and FMA")
 UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
@@ -43,6 +43,15 @@ assert str(nd.random.normal(shape=(1000, 2))[0].asnumpy()) == "[2.2122064 0.7740
 def test_the_package_alone_and_help_import_neither_mxnet_nor_numpy(program):
     finished = python(program)
     assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.parametrize("first", ["", "import numpy, matplotlib.pyplot; "])
+def test_after_the_package_mxnet_imports_and_has_the_fma_kernel(first):
+    finished = python(first + "import d2l_linreg; import mxnet; print(mxnet.nd.ones(2).sum());"
+                      "from d2l_linreg._mxnet import blas_kernel; print(blas_kernel())",
+                      "-W", "error")
+    assert finished.returncode == 0 and finished.stderr == ""
+    assert not cpu_has_fma() or finished.stdout.split()[-1] in ("Haswell", "None")
 
 
 @needs_fma

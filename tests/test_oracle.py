@@ -1,10 +1,5 @@
 """straight_dope's data and initial parameters against MXNet 0.11.0, which drew the originals."""
-import platform
-import subprocess
-import sys
-
 import mxnet_0_11
-import pytest
 
 from d2l_linreg import straight_dope
 from d2l_linreg._mxnet import mx, seeded
@@ -33,18 +28,6 @@ def test_data_and_parameters_are_those_of_mxnet_0_11():
     assert {name: mxnet_0_11.sha256(array) for name, array in draw().items()} == SHA256
 
 
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("MXNet 0.11.0's wheel is for Linux x86-64")
-    folder = tmp_path_factory.mktemp("mxnet-0.11.0")
-    try:
-        mxnet_0_11.fetch(folder)
-    except subprocess.CalledProcessError:
-        pytest.skip("MXNet 0.11.0's wheel cannot be downloaded here")
-    return folder
-
-
-def test_the_recorded_sums_are_what_mxnet_0_11_gives(wheel):
-    drawn = mxnet_0_11.run(wheel, mxnet_0_11.STRAIGHT_DOPE)
+def test_the_recorded_sums_are_what_mxnet_0_11_gives(mxnet_0_11_wheel):
+    drawn = mxnet_0_11.run(mxnet_0_11_wheel, mxnet_0_11.STRAIGHT_DOPE)
     assert {name: mxnet_0_11.sha256(array) for name, array in drawn.items()} == SHA256

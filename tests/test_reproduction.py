@@ -110,13 +110,13 @@ def test_a_figure_off_by_more_than_the_bound_is_different(monkeypatch):
     text = published.text("straight_dope", "training")
     off = text.replace("7.71709577181", "7.72")  # 4e-4 of its value; the bound is 1.5e-4
     cell = published.document("straight_dope")["cells"][-1]
-    verdicts = [f.verdict for f in reproduction._compare("straight_dope", cell, lambda: off)]
+    verdicts = [f.verdict for f in reproduction.compare_cell("straight_dope", cell, lambda: off)]
     assert verdicts == ["different"] + ["identical (recovered shuffle)"] * 9
 
 
 def test_other_words_around_the_same_figures_are_different():
     cell = published.document("d2l")["cells"][0]
-    (first, *_) = reproduction._compare("d2l", cell, lambda: cell["text"].replace(":", " ="))
+    (first, *_) = reproduction.compare_cell("d2l", cell, lambda: cell["text"].replace(":", " ="))
     assert first.verdict == "different"
 
 

@@ -32,6 +32,20 @@ def document(notebook):
     return json.loads(_read(notebook + ".json").decode())
 
 
+def scatter_png():
+    """The scatter plot that the Straight Dope notebook published.
+
+    matplotlib 2.0.2 draws the reproduced data to the same picture, in each of its 380 x 253
+    pixels; `document("straight_dope")["scatter_axes"]` holds the axes' ranges that it chose.
+
+    Returns
+    -------
+    bytes
+        A PNG file.
+    """
+    return _read("straight_dope.png")
+
+
 def text(notebook, cell):
     """The text that one cell of a notebook printed.
 

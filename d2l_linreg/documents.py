@@ -1,0 +1,117 @@
+"""Reading a notebook in the forms in which it travels: .ipynb, or Markdown with outputs."""
+import json
+import re
+from pathlib import Path
+
+import nbformat
+from markdown_it import MarkdownIt
+from nbformat import v4
+
+_INPUT = re.compile(r"python3?\b|\{\.python\s+\.input\b")
+_OUTPUT = re.compile(r"\{\.json\s+\.output\b")
+
+
+def read(path):
+    """Read a notebook.
+
+    Parameters
+    ----------
+    path : str
+        An .ipynb file; any other is read as Markdown (see `from_markdown`).
+
+    Returns
+    -------
+    nbformat.NotebookNode
+
+    Raises
+    ------
+    ValueError
+        If the file holds neither a notebook nor a cell of Python.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    if not path.endswith(".ipynb"):
+        notebook = from_markdown(text)
+    else:
+        try:
+            notebook = nbformat.reads(text, as_version=4)
+        except Exception as error:  # of several kinds, by what is broken
+            raise ValueError("{!r} is not a Jupyter notebook: {}".format(path, error)) from error
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        raise ValueError("{!r} holds no cell of Python; give an .ipynb file, or Markdown with "
+                         "fenced python".format(path))
+    return notebook
+
+
+def from_markdown(text):
+    """Make a notebook of Markdown.
+
+    A fence marked `python`, or notedown's `{.python .input}`, is a code cell. Its output is
+    the indented block that follows it, or the outputs in notedown's `{.json .output}` fence.
+    All else is text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    nbformat.NotebookNode
+    """
+    lines = text.splitlines()
+    cells, prose_from, code = [], 0, None
+
+    def end_prose(line):
+        prose = "\n".join(lines[prose_from:line]).strip()
+        if prose:
+            cells.append(v4.new_markdown_cell(prose))
+
+    for token in MarkdownIt("commonmark").parse(text):
+        if token.level > 0 or token.map is None:
+            continue
+        is_input = token.type == "fence" and _INPUT.match(token.info)
+        is_outputs = token.type == "fence" and _OUTPUT.match(token.info)
+        if is_input:
+            end_prose(token.map[0])
+            code = v4.new_code_cell(token.content.rstrip("\n"))
+            cells.append(code)
+        elif is_outputs and code is not None:
+            code.outputs += [_output(output) for output in json.loads(token.content)]
+        elif token.type == "code_block" and code is not None:
+            code.outputs.append(v4.new_output("stream", text=token.content))
+        else:
+            if token.nesting >= 0:
+                code = None  # what follows text is not output
+            continue
+        prose_from = token.map[1]
+    end_prose(len(lines))
+    return v4.new_notebook(cells=cells)
+
+
+def _output(output):
+    """An output as notedown writes it, complete."""
+    if output["output_type"] == "execute_result":
+        output.setdefault("execution_count", None)
+    if "data" in output:
+        output.setdefault("metadata", {})
+    return nbformat.from_dict(output)
+
+
+def printed(cell):
+    """The text that a cell printed or returned, without trailing blanks.
+
+    Parameters
+    ----------
+    cell : nbformat.NotebookNode
+        A code cell.
+
+    Returns
+    -------
+    str
+    """
+    text = ""
+    for output in cell.outputs:
+        if output.output_type == "stream" and output.get("name", "stdout") == "stdout":
+            text += output.text
+        elif output.output_type == "execute_result":
+            text += output.data.get("text/plain", "") + "\n"
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())

@@ -1,0 +1,167 @@
+"""Running someone's notebook in a real kernel, as published, and comparing its outputs."""
+import ast
+import itertools
+import os
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import v4
+
+from . import documents, published
+from .reproduction import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a code cell printed when the notebook was stored, and what it prints now.
+
+    `verdict` is "identical" (trailing blanks aside), "to rounding" (a published training
+    cell, its figures within the stated bound) or "different"; `error` is what the cell
+    raised, if it did. `stored` is None where the notebook came without that cell's text.
+    """
+
+    cell: int
+    stored: Optional[str]
+    fresh: str
+    verdict: str
+    error: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A notebook with fresh outputs, the MXNet it ran as, and the comparison of its cells."""
+
+    notebook: nbformat.NotebookNode
+    published_notebook: str
+    comparisons: Tuple[Comparison, ...]
+
+    @property
+    def ok(self):
+        """Whether no cell failed, and none prints something different."""
+        return all(c.error is None and c.verdict != DIFFERENT for c in self.comparisons)
+
+    def __str__(self):
+        lines = []
+        for comparison in self.comparisons:
+            if comparison.error is not None:
+                lines.append("cell {}: failed: {}".format(comparison.cell, comparison.error))
+            elif comparison.stored is not None:
+                lines.append("cell {}: {}".format(comparison.cell, comparison.verdict))
+                if comparison.verdict != IDENTICAL:
+                    lines += _side_by_side(comparison.stored, comparison.fresh)
+        if not lines:
+            lines.append("The notebook came without outputs to compare with.")
+        return "\n".join(lines)
+
+
+def _side_by_side(stored, fresh):
+    rows = [("stored", "now"), ("------", "---")]
+    rows += itertools.zip_longest(stored.splitlines(), fresh.splitlines(), fillvalue="")
+    width = max(len(left) for left, _ in rows)
+    return ["    {} {} {}".format(left.ljust(width), " " if left == right else "|", right)
+            for left, right in rows]
+
+
+def published_notebook(notebook):
+    """Tell from its imports which published notebook this is.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    {"d2l", "straight_dope"}
+        d2l if it imports `d2l`, or `np` or `npx` from mxnet; straight_dope if it imports
+        `nd` from mxnet.
+
+    Raises
+    ------
+    ValueError
+        If it does neither.
+    """
+    names = set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        code = "\n".join(line for line in cell.source.splitlines()
+                         if not line.lstrip().startswith(("%", "!")))
+        try:
+            tree = ast.parse(code)
+        except SyntaxError:  # other magic; its imports cannot be told
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.update(node.module + "." + alias.name for alias in node.names)
+    if names & {"d2l", "mxnet.np", "mxnet.npx"}:
+        return "d2l"
+    if names & {"mxnet.nd", "mxnet.ndarray"}:
+        return "straight_dope"
+    raise ValueError("the notebook's imports do not tell which MXNet it wants; say --as d2l or "
+                     "--as straight_dope")
+
+
+def run(path, notebook="auto", ctx=None):
+    """Execute a notebook in a real kernel, in its own folder, with MXNet as published.
+
+    A first cell is put before its own, `%load_ext d2l_linreg` and `%as_published`; all else
+    runs as it stands. The file is only read.
+
+    Parameters
+    ----------
+    path : str
+        An .ipynb file, or Markdown (see `documents.from_markdown`).
+    notebook : {"auto", "d2l", "straight_dope"}, default "auto"
+        As which it runs; "auto" decides from its imports.
+    ctx : str, optional
+        MXNet's default device, as for `train`.
+
+    Returns
+    -------
+    Execution
+
+    Raises
+    ------
+    ValueError
+        If the file is no notebook, or its imports tell nothing and `notebook` is "auto".
+    """
+    stored = documents.read(path)
+    if notebook == "auto":
+        notebook = published_notebook(stored)
+    fresh = nbformat.from_dict(stored)
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    line = " ".join(["%as_published", notebook] + ([ctx] if ctx else []))
+    fresh.cells.insert(0, v4.new_code_cell("%load_ext d2l_linreg\n" + line))
+    fresh.metadata["kernelspec"] = {
+        "name": "python3", "display_name": "Python 3", "language": "python"}
+    fresh.nbformat_minor = max(fresh.nbformat_minor, 5)
+    fresh = nbformat.from_dict(nbformat.v4.upgrade(fresh))
+    NotebookClient(fresh, kernel_name="python3", allow_errors=True, timeout=None,
+                   resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}}
+                   ).execute()
+    pairs = zip([None] + stored.cells, fresh.cells)
+    return Execution(fresh, notebook, tuple(
+        _compare(number, was, now, notebook)
+        for number, (was, now) in enumerate(pairs) if now.cell_type == "code"))
+
+
+def _compare(number, was, now, notebook):
+    errors = [output for output in now.outputs if output.output_type == "error"]
+    error = "{}: {}".format(errors[0].ename, errors[0].evalue) if errors else None
+    stored = documents.printed(was) if was is not None else ""
+    stored = stored or None  # a picture has no text to compare
+    fresh = documents.printed(now)
+    if stored is None or stored == fresh:
+        return Comparison(number, stored, fresh, IDENTICAL, error)
+    for cell in published.document(notebook)["cells"]:
+        figures = [figure for text in (stored, fresh)
+                   for figure in compare_cell(notebook, cell, lambda: text)]
+        if all(figure.verdict != DIFFERENT for figure in figures):
+            return Comparison(number, stored, fresh, TO_ROUNDING, error)
+    return Comparison(number, stored, fresh, DIFFERENT, error)

@@ -1,0 +1,179 @@
+"""MXNet as it was when one of the notebooks was run, for that notebook's own code."""
+import contextlib
+import importlib.util
+import numbers
+import random
+import sys
+
+import numpy
+
+from . import d2l, published
+from ._mxnet import mx, reseeded
+from .contexts import as_context
+from .streams import normal_2017, normal_2019
+
+
+@contextlib.contextmanager
+def as_published(notebook, ctx=None):
+    """Have MXNet, inside the block, behave as it did when a notebook was run.
+
+    The random stream starts as in a new process, and is the one of then: `np.random.normal`
+    for d2l; `nd.random_normal`, `nd.random.normal` and `mx.random.normal` for straight_dope.
+    Arrays and floats are printed as by the NumPy of then. For d2l, `import d2l` works
+    without that package. For straight_dope, `NDArrayIter` shuffles once, when it is made.
+
+    Shuffles whose outcome was published come out so: for d2l the first four calls of
+    `random.shuffle` on the indices 0 to 999, for straight_dope the first shuffled
+    `NDArrayIter` of 10,000 rows. Those orders, but for the printed mini-batches, were found
+    by search; they are not the authors' own. All other shuffles are ordinary.
+
+    Afterwards everything is as it was, except that MXNet's generator, whose state cannot be
+    put back, goes on from a number it gave itself.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}
+        Whose MXNet.
+    ctx : str or mxnet.Context, optional
+        MXNet's default device inside the block; random numbers are drawn on the CPU and
+        moved there. By default the current one.
+
+    Raises
+    ------
+    ValueError
+        If the notebook is unknown or, as a ContextError, `ctx` is.
+
+    Examples
+    --------
+    >>> with as_published("straight_dope"):
+    ...     mx.random.seed(1)
+    ...     print(mx.nd.random_normal(shape=(10000, 2))[0])
+    <BLANKLINE>
+    [-0.67765152  0.03629481]
+    <NDArray 2 @cpu(0)>
+    """
+    if notebook not in published.NOTEBOOKS:
+        raise ValueError("notebook is {!r}; it must be one of {}".format(
+            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
+    default = as_context(ctx) if ctx is not None else mx.context.current_context()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(default)
+        stack.enter_context(reseeded(0))
+        {"d2l": _enter_2019, "straight_dope": _enter_2017}[notebook](stack)
+        yield
+
+
+def _enter_2019(stack):
+    stack.enter_context(numpy.printoptions(legacy=False))
+    stack.enter_context(_string_function(None))
+    normal = _drawing(normal_2019, mx.np.random.normal, "size")
+    stack.enter_context(_replaced(mx.np.random, "normal", normal))
+    stack.enter_context(_replaced(random, "shuffle", _published_shuffle()))
+    if "d2l" not in sys.modules and importlib.util.find_spec("d2l") is None:
+        sys.modules["d2l"] = d2l
+        stack.callback(sys.modules.pop, "d2l", None)
+
+
+def _enter_2017(stack):
+    stack.enter_context(numpy.printoptions(legacy="1.13"))
+    stack.enter_context(_string_function(_str_before_numpy_1_14))
+    for module, name in ((mx.nd, "random_normal"), (mx.nd.random, "normal"), (mx.random, "normal")):
+        normal = _drawing(normal_2017, getattr(module, name), "shape")
+        stack.enter_context(_replaced(module, name, normal))
+    stack.enter_context(_replaced(mx.io, "NDArrayIter", _published_iterator()))
+
+
+@contextlib.contextmanager
+def _replaced(owner, name, replacement):
+    original = getattr(owner, name)
+    setattr(owner, name, replacement)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def _drawing(stream, plain, shape_name):
+    """`plain`, with what it draws in float32 by numbers `loc` and `scale` taken from `stream`."""
+    def normal(*arguments, **keywords):
+        given = dict(zip(("loc", "scale", shape_name), arguments), **keywords)
+        loc, scale = given.pop("loc", 0), given.pop("scale", 1)
+        shape, ctx = given.pop(shape_name, None), given.pop("ctx", None)
+        shape = (shape,) if isinstance(shape, numbers.Integral) else shape
+        if given.pop("dtype", None) not in (None, "None", "float32", numpy.float32):
+            return plain(*arguments, **keywords)
+        covered = (
+            len(arguments) <= 3 and not given and isinstance(shape, (tuple, list))
+            and all(isinstance(length, numbers.Integral) and length > 0 for length in shape)
+            and all(isinstance(number, numbers.Real) for number in (loc, scale)) and scale >= 0)
+        if not covered:
+            return plain(*arguments, **keywords)
+        drawn = stream(tuple(shape), loc, scale)
+        device = mx.context.current_context() if ctx is None else as_context(ctx)
+        return drawn if device == mx.cpu() else drawn.copyto(device)
+
+    return normal
+
+
+def _published_shuffle():
+    """`random.shuffle`, with d2l's published outcomes for its first shuffles of 0 to 999."""
+    plain = random.shuffle
+    rows = published.document("d2l")["minibatch_rows"]
+    recovered = iter(published.order("d2l").tolist())
+    first = [True]
+
+    def shuffle(x, *arguments, **keywords):
+        ours = isinstance(x, list) and x == list(range(1000))
+        plain(x, *arguments, **keywords)
+        if ours and first:
+            first.clear()
+            x[:] = rows + [row for row in x if row not in rows]
+        elif ours:
+            x[:] = next(recovered, x)
+
+    return shuffle
+
+
+def _published_iterator():
+    """MXNet's NDArrayIter, shuffling once; the first over 10,000 rows in the recovered order."""
+    recovered = [published.order("straight_dope")]
+
+    class NDArrayIter(mx.io.NDArrayIter):
+        __doc__ = mx.io.NDArrayIter.__doc__
+
+        def __init__(self, *arguments, **keywords):
+            plain = numpy.random.shuffle
+
+            def shuffle(rows):
+                if len(rows) == 10000 and recovered:
+                    rows[:] = recovered.pop()
+                else:
+                    plain(rows)
+
+            with _replaced(numpy.random, "shuffle", shuffle):
+                super().__init__(*arguments, **keywords)
+            self.shuffle = False  # from now on, reset() rewinds
+
+    return NDArrayIter
+
+
+def _str_before_numpy_1_14(array):
+    """`str` of an array by NumPy < 1.14, which went by way of float64."""
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        array = array.astype("float64")
+    return numpy.array_str(array)
+
+
+_current_string_function = None  # NumPy does not tell what was set
+
+
+@contextlib.contextmanager
+def _string_function(function):
+    global _current_string_function
+    previous, _current_string_function = _current_string_function, function
+    numpy.set_string_function(function, repr=False)
+    try:
+        yield
+    finally:
+        _current_string_function = previous
+        numpy.set_string_function(previous, repr=False)

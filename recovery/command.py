@@ -1,0 +1,67 @@
+"""What both scripts do around their search: arguments, the check by MXNet, the file."""
+import argparse
+import os
+
+import numpy
+
+from d2l_linreg import published, train
+
+
+def say(message, *values):
+    """Print a progress line at once, even into a pipe."""
+    print(message.format(*values), flush=True)
+
+
+def run(notebook, search):
+    """Search for an order, have MXNet train with it, and save it if all is as published.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}
+    search : callable
+        From a seed to an order in the shape that `d2l_linreg.train` takes.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if real MXNet prints the published transcript, else 1.
+    """
+    parser = argparse.ArgumentParser(
+        description="Find an order of the examples under which MXNet prints every training "
+                    "figure that the {} notebook published.".format(notebook))
+    parser.add_argument("--output", required=True, metavar="FILE.npy",
+                        help="where to save the order (uint16 rows of the data)")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="same seed, same order (default: %(default)s)")
+    parser.add_argument("--force", action="store_true", help="replace FILE.npy if it exists")
+    arguments = parser.parse_args()
+    folder = os.path.dirname(os.path.abspath(arguments.output))
+    if not os.path.isdir(folder):
+        parser.error("{} is not a folder".format(folder))
+    if os.path.exists(arguments.output) and not arguments.force:
+        parser.error("{} exists; choose another name or give --force".format(arguments.output))
+
+    order = search(arguments.seed)
+    say("MXNet trains with the order found:")
+    transcript = train(notebook, order=order, ctx="cpu").transcript
+    if transcript != published.text(notebook, "training"):
+        say("this is not what was published; nothing is saved")
+        return 1
+    say("this is what was published")
+    _save(arguments.output, order.astype(numpy.uint16), arguments.force)
+    return 0
+
+
+def _save(path, order, force):
+    """Write the file whole or not at all."""
+    unfinished = path + ".part"
+    try:
+        with open(unfinished, "wb") as file:
+            numpy.save(file, order)
+        if os.path.exists(path) and not force:
+            raise FileExistsError("{} appeared meanwhile; it is left as it is".format(path))
+        os.replace(unfinished, path)
+    finally:
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+    say("saved in {}", path)
