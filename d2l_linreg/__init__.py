@@ -8,7 +8,8 @@ __version__ = "0.1.0"
 # Where each name lives; nothing, MXNet least of all, is imported before it is asked for.
 _HOMES = {
     "train": "training",
-    "TrainResult": "training",
+    "TrainResult": "result",
+    "replicate": "replication",
     "reproduce": "reproduction",
     "as_published": "period",
     "load_ipython_extension": "magic",
@@ -19,16 +20,17 @@ _HOMES = {
     "DataError": "errors",
     "DivergenceError": "errors",
 }
+_MODULES = ("d2l", "straight_dope", "published", "reproduction")
 __all__ = sorted(name for name in _HOMES if "ipython" not in name) + ["__version__"]
 
 
 def __getattr__(name):
     if name in _HOMES:
         return getattr(importlib.import_module("." + _HOMES[name], __name__), name)
-    if name in ("d2l", "straight_dope", "published"):
+    if name in _MODULES:
         return importlib.import_module("." + name, __name__)
     raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
 
 
 def __dir__():
-    return sorted(set(globals()) | set(__all__))
+    return sorted(set(globals()) | set(__all__) | set(_MODULES))

@@ -42,6 +42,9 @@ def _fma_kernel():
 def _restore_numpy_aliases():
     import numpy
 
+    if numpy.__version__.split(".")[0] != "1":
+        raise ImportError("MXNet reads names that NumPy 2 dropped, and NumPy {} is installed; "
+                          "pip install 'numpy<2'".format(numpy.__version__))
     for name, alias in _NUMPY_ALIASES.items():
         if not hasattr(numpy, name):
             setattr(numpy, name, alias)

@@ -31,7 +31,10 @@ def main(argv=None):
     except ValueError as error:  # an argument that only its function can judge
         print("d2l-linreg: error: {}".format(error), file=sys.stderr)
         return 2
-    except ImportError as error:  # MXNet's native library, or a package of an extra
+    except BrokenPipeError:  # whoever read our output has stopped
+        sys.stdout = open(os.devnull, "w")
+        return 1
+    except (ArithmeticError, ImportError, OSError) as error:  # diverged, not installed, disk full
         print("d2l-linreg: {}".format(error), file=sys.stderr)
         return 1
 
@@ -49,6 +52,8 @@ def _parser():
                     "Exits 0 if none is different, 1 if one is.")
     reproduce.add_argument("--notebook", choices=published.NOTEBOOKS, help="default: both")
     reproduce.add_argument("--ctx", default="cpu", help="where to train (default: %(default)s)")
+    reproduce.add_argument("--runs", type=int, default=0, metavar="N",
+                           help="hold the training figures against N other shuffles, too")
     reproduce.add_argument("--json", metavar="PATH", type=_new_file, help="write the figures there")
     reproduce.set_defaults(command=_reproduce)
 
@@ -59,6 +64,12 @@ def _parser():
                     "is not the authors' own.")
     train.add_argument("notebook", nargs="?", default="d2l", choices=published.NOTEBOOKS,
                        metavar="NOTEBOOK", help="d2l (the default) or straight_dope")
+    train.add_argument("--data", metavar="FILE", help="your own examples: a table (.csv), or "
+                       "features (.npy, which may be larger than memory)")
+    train.add_argument("--label", metavar="COLUMN", help="the table's column of labels")
+    train.add_argument("--labels", metavar="FILE", help="labels that go with features in .npy")
+    train.add_argument("--engine", default="compiled", choices=("compiled", "autograd", "scan"),
+                       help="default: %(default)s")
     train.add_argument("--ctx", default="auto",
                        help="auto, cpu, gpu or gpu(1) (default: %(default)s)")
     train.add_argument("--learning-rate", type=float)
@@ -97,8 +108,9 @@ def _parser():
 
 
 def _new_file(path):
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path) or not os.access(folder, os.W_OK):
+    folder = os.path.dirname(os.path.realpath(path))
+    special = os.path.exists(path) and not os.path.isfile(path)  # a folder, a device, a pipe
+    if not path or special or not os.access(folder, os.W_OK):
         raise argparse.ArgumentTypeError(
             "{!r} cannot be written; name a file in a folder that is there".format(path))
     return path
@@ -106,11 +118,11 @@ def _new_file(path):
 
 def _write_whole(path, write):
     """Have `write` fill a new file beside `path`, then put that in its place."""
-    folder, name = os.path.split(os.path.abspath(path))
+    folder, name = os.path.split(os.path.realpath(path))
     with tempfile.TemporaryDirectory(dir=folder) as beside:
         unfinished = os.path.join(beside, name)
         write(unfinished)
-        os.replace(unfinished, path)
+        os.replace(unfinished, os.path.join(folder, name))
 
 
 def _write_text(path, text):
@@ -124,7 +136,7 @@ def _write_text(path, text):
 def _reproduce(arguments):
     from .reproduction import reproduce
 
-    reproduction = reproduce(arguments.notebook, ctx=arguments.ctx)
+    reproduction = reproduce(arguments.notebook, ctx=arguments.ctx, runs=arguments.runs)
     print(reproduction)
     if arguments.json:
         _write_text(arguments.json, reproduction.to_json())
@@ -132,21 +144,42 @@ def _reproduce(arguments):
 
 
 def _train(arguments):
-    from .errors import DivergenceError
     from .training import train
 
     if arguments.plot:
         _check_picture_format(arguments.plot)
-    try:
-        result = train(arguments.notebook, ctx=arguments.ctx,
-                       learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
-                       batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed)
-    except DivergenceError as error:
-        print("d2l-linreg: {}".format(error), file=sys.stderr)
-        return 1
+    data, labels = _table(arguments.data, arguments.label), arguments.labels
+    result = train(arguments.notebook, data=data, labels=labels, ctx=arguments.ctx,
+                   learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
+                   batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed,
+                   engine=arguments.engine)
     if arguments.plot:
         _write_whole(arguments.plot, result.plot().savefig)
     return 0
+
+
+def _table(path, column):
+    """A table's features and labels, or a file's name, for `train` to map."""
+    if path is None and column is None:
+        return None
+    if path is None or (column is None) != path.endswith(".npy"):
+        raise ValueError("--data FILE.csv goes with --label COLUMN, --data FILE.npy with --labels "
+                         "FILE.npy")
+    if column is None:
+        return path
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("{}; tables are read by pandas: pip install pandas".format(
+            error)) from error
+    try:
+        table = pandas.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ValueError("--data is {!r}: {}".format(path, error)) from error
+    if column not in table:
+        raise ValueError("--label is {!r}; the columns are {}".format(
+            column, ", ".join(map(repr, table))))
+    return table.drop(columns=column), table[column]
 
 
 def _check_picture_format(path):
@@ -161,12 +194,13 @@ def _check_picture_format(path):
 def _run(arguments):
     try:
         import nbformat
-        from nbconvert import HTMLExporter
 
         from . import execution
+        if arguments.html:
+            from nbconvert import HTMLExporter
     except ImportError as error:
-        raise ImportError("{}; install d2l-linreg with its extra: pip install "
-                          "'d2l-linreg[notebooks]'".format(error)) from error
+        raise ImportError("{}; `run` needs the extra notebooks: pip install "
+                          "'.[notebooks]'".format(error)) from error
 
     path = arguments.notebook
     output = arguments.output
@@ -174,18 +208,24 @@ def _run(arguments):
         raise ValueError("NOTEBOOK is {!r}; there is no such file".format(path))
     if output is None:
         output = os.path.splitext(os.path.basename(path))[0] + "-executed.ipynb"
-        if os.path.exists(output):
-            raise ValueError("{!r} exists; name another file with --output".format(output))
+        if os.path.exists(output) or not os.access(".", os.W_OK):
+            raise ValueError("{!r} exists; name another file with --output, or a folder where "
+                             "you may write".format(output))
     for written in (output, arguments.html):
         if written and os.path.exists(written) and os.path.samefile(written, path):
             raise ValueError("{!r} is NOTEBOOK itself, which is only read; name another file"
                              .format(written))
+    if arguments.html and os.path.realpath(output) == os.path.realpath(arguments.html):
+        raise ValueError("--output and --html are both {!r}; name two files".format(output))
     if arguments.ctx:
         from .contexts import as_context
 
         as_context(arguments.ctx)
     executed = execution.run(path, arguments.published, arguments.ctx)
+    print("as {} published it, with shuffles found by search, not the authors' own:".format(
+        executed.published_notebook))
     print(executed)
+    print("written:", output)
     _write_text(output, nbformat.writes(executed.notebook) + "\n")
     if arguments.html:
         _write_text(arguments.html, HTMLExporter().from_notebook_node(executed.notebook)[0])

@@ -18,8 +18,8 @@ def synthetic_data(w, b, num_examples):
     """Draw features, and labels that are linear in them but for noise.
 
     Features are standard normal, the noise has standard deviation 0.01. Both come from
-    MXNet's process-wide generator, by the stream that was `mx.np`'s in 2019: in a process that was not seeded, or seeded with 0, they are the
-    published data.
+    MXNet's process-wide generator, by the stream that was `mx.np`'s in 2019: in a process
+    that was not seeded, or seeded with 0, they are the published data.
 
     Parameters
     ----------

@@ -3,8 +3,13 @@ import numpy
 
 from .errors import DataError
 
+CHECKED = 2**14  # examples of a file that are checked at a time
 
-def _as_array(name, values):
+
+def as_array(name, values):
+    """Read real numbers as a NumPy array; a DataError, with their name, if they are not."""
+    if isinstance(values, numpy.ma.MaskedArray) and numpy.ma.is_masked(values):
+        raise DataError("{} has masked values; leave those examples out".format(name))
     values = values.asnumpy() if hasattr(values, "asnumpy") else values
     try:
         array = numpy.asarray(values)
@@ -49,11 +54,46 @@ def as_features(name, values):
     DataError
         If they are not numbers, not 2-D, empty, or not finite in float32.
     """
-    array = _as_array(name, values)
+    array = as_array(name, values)
     if array.ndim != 2:
         raise DataError("{} has shape {}; give two dimensions, (num_examples, num_features)"
                         .format(name, array.shape))
     return _as_float32(name, array)
+
+
+def map_examples(features, labels):
+    """Open files of features and labels without reading them into memory; check them in blocks.
+
+    Parameters
+    ----------
+    features, labels : str
+        Names of .npy files, of shapes (num_examples, num_features) and (num_examples,).
+
+    Returns
+    -------
+    features, labels : numpy.memmap
+        As they are in the files; labels of shape (num_examples,).
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or holds what cannot be trained on.
+    """
+    arrays = []
+    for name, path in (("data", features), ("labels", labels)):
+        try:
+            arrays.append(numpy.load(path, mmap_mode="r", allow_pickle=False))
+        except (OSError, TypeError, ValueError) as error:
+            raise DataError("{} is {!r}, which cannot be read as an .npy file: {}".format(
+                name, path, error)) from error
+    features, labels = arrays
+    if features.ndim != 2 or labels.shape not in ((len(features),), (len(features), 1)):
+        raise DataError("data has shape {} and labels {}; give (num_examples, num_features) and "
+                        "(num_examples,)".format(features.shape, labels.shape))
+    for start in range(0, max(len(features), 1), CHECKED):
+        as_features("data", features[start:start + CHECKED])
+        _as_float32("labels", as_array("labels", labels[start:start + CHECKED]))
+    return features, labels.reshape(-1)
 
 
 def as_examples(data):
@@ -78,7 +118,7 @@ def as_examples(data):
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise DataError("data is a {}; give a pair, (features, labels)".format(type(data).__name__))
     features = as_features("features", data[0])
-    labels = _as_array("labels", data[1])
+    labels = as_array("labels", data[1])
     if labels.shape not in ((len(features),), (len(features), 1)):
         raise DataError("labels has shape {}, but there are {} rows of features; give one label "
                         "a row".format(labels.shape, len(features)))

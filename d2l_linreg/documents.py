@@ -28,7 +28,10 @@ def read(path):
     ValueError
         If the file holds neither a notebook nor a cell of Python.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError("{!r} is not text in UTF-8: {}".format(path, error)) from error
     if not path.endswith(".ipynb"):
         notebook = from_markdown(text)
     else:
@@ -88,12 +91,18 @@ def from_markdown(text):
 
 
 def _output(output):
-    """An output as notedown writes it, complete."""
-    if output["output_type"] == "execute_result":
+    """An output as notedown writes it, complete, its texts in one piece."""
+    if output.setdefault("output_type", "stream") == "execute_result":
         output.setdefault("execution_count", None)
+    if output["output_type"] == "stream":
+        output.setdefault("name", "stdout")
     if "data" in output:
         output.setdefault("metadata", {})
-    return nbformat.from_dict(output)
+    output = nbformat.from_dict(output)
+    for texts in (output, output.get("data", {})):
+        texts.update({key: "".join(text) for key, text in texts.items()
+                      if key in ("text", "text/plain") and isinstance(text, list)})
+    return output
 
 
 def printed(cell):

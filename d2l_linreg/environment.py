@@ -52,5 +52,5 @@ def shortfalls():
         found.append("MXNet {} is not one of {}, seen to be exact: training figures agree to "
                      "rounding.".format(mx.__version__, ", ".join(EXACT_MXNET)))
     if as_context("auto").device_type == "gpu":
-        found.append('ctx="auto" is a GPU, whose arithmetic agrees to rounding; ctx="cpu" is exact.')
+        found.append('ctx="auto" is a GPU, whose arithmetic agrees to rounding; "cpu" is exact.')
     return found

@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from nbformat import v4
 
 from . import documents, published
@@ -19,13 +20,14 @@ class Comparison:
 
     `verdict` is "identical" (trailing blanks aside), "to rounding" (a published training
     cell, its figures within the stated bound) or "different"; `error` is what the cell
-    raised, if it did. `stored` is None where the notebook came without that cell's text.
+    raised, if it did. `stored` and `verdict` are None where the notebook came without that
+    cell's text.
     """
 
     cell: int
     stored: Optional[str]
     fresh: str
-    verdict: str
+    verdict: Optional[str]
     error: Optional[str] = None
 
 
@@ -75,7 +77,7 @@ def published_notebook(notebook):
     -------
     {"d2l", "straight_dope"}
         d2l if it imports `d2l`, or `np` or `npx` from mxnet; straight_dope if it imports
-        `nd` from mxnet.
+        `nd` from mxnet, or our `straight_dope`.
 
     Raises
     ------
@@ -97,9 +99,9 @@ def published_notebook(notebook):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.update(node.module + "." + alias.name for alias in node.names)
-    if names & {"d2l", "mxnet.np", "mxnet.npx"}:
+    if names & {"d2l", "d2l_linreg.d2l", "mxnet.np", "mxnet.npx"}:
         return "d2l"
-    if names & {"mxnet.nd", "mxnet.ndarray"}:
+    if names & {"mxnet.nd", "mxnet.ndarray", "d2l_linreg.straight_dope"}:
         return "straight_dope"
     raise ValueError("the notebook's imports do not tell which MXNet it wants; say --as d2l or "
                      "--as straight_dope")
@@ -128,6 +130,8 @@ def run(path, notebook="auto", ctx=None):
     ------
     ValueError
         If the file is no notebook, or its imports tell nothing and `notebook` is "auto".
+    OSError
+        If the kernel died.
     """
     stored = documents.read(path)
     if notebook == "auto":
@@ -137,14 +141,19 @@ def run(path, notebook="auto", ctx=None):
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     line = " ".join(["%as_published", notebook] + ([ctx] if ctx else []))
-    fresh.cells.insert(0, v4.new_code_cell("%load_ext d2l_linreg\n" + line))
+    fresh.cells.insert(0, v4.new_code_cell(
+        "# Shuffles come in orders found by search; they are not the authors' own.\n"
+        "%load_ext d2l_linreg\n" + line))
     fresh.metadata["kernelspec"] = {
         "name": "python3", "display_name": "Python 3", "language": "python"}
     fresh.nbformat_minor = max(fresh.nbformat_minor, 5)
     fresh = nbformat.from_dict(nbformat.v4.upgrade(fresh))
-    NotebookClient(fresh, kernel_name="python3", allow_errors=True, timeout=None,
-                   resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}}
-                   ).execute()
+    try:
+        NotebookClient(fresh, kernel_name="python3", allow_errors=True, timeout=None,
+                       resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}}
+                       ).execute()
+    except DeadKernelError as error:
+        raise OSError("the kernel died while it ran {!r}: {}".format(path, error)) from error
     pairs = zip([None] + stored.cells, fresh.cells)
     return Execution(fresh, notebook, tuple(
         _compare(number, was, now, notebook)
@@ -157,7 +166,9 @@ def _compare(number, was, now, notebook):
     stored = documents.printed(was) if was is not None else ""
     stored = stored or None  # a picture has no text to compare
     fresh = documents.printed(now)
-    if stored is None or stored == fresh:
+    if stored is None:
+        return Comparison(number, None, fresh, None, error)
+    if stored == fresh:
         return Comparison(number, stored, fresh, IDENTICAL, error)
     for cell in published.document(notebook)["cells"]:
         figures = [figure for text in (stored, fresh)

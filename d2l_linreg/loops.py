@@ -1,67 +1,53 @@
-"""The notebooks' training loops, step by step under `autograd.record`."""
+"""Engine "autograd": the notebooks' own steps, one by one under `autograd.record`."""
 from . import d2l, straight_dope
 from ._mxnet import mx
 
+dtype = "float32"
 
-def d2l_epochs(features, labels, w, b, settings, order):
-    """Train as the d2l notebook does.
+
+def prepare(notebook, settings, num_features):
+    """Get ready to train as a notebook does.
+
+    Every engine is a module with this function and `dtype`, the type it computes in.
 
     Parameters
     ----------
-    features : mxnet.np.ndarray, shape (num_examples, num_features)
-    labels : mxnet.np.ndarray, shape (num_examples,)
-    w, b : mxnet.np.ndarray, shapes (num_features, 1) and (1,)
-        Initial parameters with gradients attached; each step changes them in place.
+    notebook : {"d2l", "straight_dope"}
     settings : Settings
-    order : iterable of sequence of int
-        For each epoch, the rows in the order of visiting.
+    num_features : int
 
-    Yields
-    ------
-    iterator of float
-        For each epoch, the mean loss of each batch; drawing a loss takes the step.
+    Returns
+    -------
+    callable
+        `epoch(features, labels, w, b, rows)` visits the examples `rows` (array of int) once,
+        in that order, changes w, shape (num_features, 1), and b, shape (1,), in place, and
+        yields arrays of float: the mean loss of each batch before its step, so many batches
+        at a time as the engine takes. Arrays are `mxnet.np`'s for d2l, `mxnet.nd`'s for
+        straight_dope; w and b have gradients attached.
     """
-    for rows in order:
-        yield _d2l_epoch(features, labels, w, b, settings, rows)
+    def d2l_epoch(features, labels, w, b, rows):
+        for X, y in d2l.data_iter(settings.batch_size, features, labels, order=rows):
+            with mx.autograd.record():
+                loss = d2l.squared_loss(d2l.linreg(X, w, b), y)
+            loss.backward()
+            d2l.sgd([w, b], settings.learning_rate, settings.batch_size)
+            yield loss.mean().asnumpy().reshape(1)
+
+    def straight_dope_epoch(features, labels, w, b, rows):
+        for batch in straight_dope.NDArrayIter(features, labels, settings.batch_size, order=rows):
+            with mx.autograd.record():
+                output = straight_dope.net(batch.data[0], w, b)
+                loss = straight_dope.square_loss(output, batch.label[0].reshape((-1, 1)))
+            loss.backward()
+            straight_dope.SGD([w, b], settings.learning_rate)
+            yield loss.asnumpy()
+
+    return {"d2l": d2l_epoch, "straight_dope": straight_dope_epoch}[notebook]
 
 
-def _d2l_epoch(features, labels, w, b, settings, rows):
-    for X, y in d2l.data_iter(settings.batch_size, features, labels, order=rows):
-        with mx.autograd.record():
-            loss = d2l.squared_loss(d2l.linreg(X, w, b), y)
-        loss.backward()
-        d2l.sgd([w, b], settings.learning_rate, settings.batch_size)
-        yield float(loss.mean())
-
-
-def straight_dope_epochs(features, labels, w, b, settings, order):
-    """Train as the Straight Dope notebook does.
-
-    Takes and yields what `d2l_epochs` does, on `mxnet.nd`; `order`, of length num_examples,
-    serves every epoch.
-    """
-    batches = straight_dope.NDArrayIter(features, labels, settings.batch_size, order=order)
-    for _ in range(settings.num_epochs):
-        batches.reset()
-        yield _straight_dope_epoch(batches, w, b, settings)
-
-
-def _straight_dope_epoch(batches, w, b, settings):
-    for batch in batches:
-        with mx.autograd.record():
-            output = straight_dope.net(batch.data[0], w, b)
-            loss = straight_dope.square_loss(output, batch.label[0].reshape((-1, 1)))
-        loss.backward()
-        straight_dope.SGD([w, b], settings.learning_rate)
-        yield float(loss.asscalar())
-
-
-def d2l_loss(features, labels, w, b):
-    """The d2l notebook's loss, averaged over all examples."""
-    return float(d2l.squared_loss(d2l.linreg(features, w, b), labels).mean())
-
-
-def straight_dope_loss(features, labels, w, b):
-    """The Straight Dope notebook's loss over all examples."""
+def mean_loss(notebook, features, labels, w, b):
+    """The notebook's loss, averaged over all examples given, as a float."""
+    if notebook == "d2l":
+        return float(d2l.squared_loss(d2l.linreg(features, w, b), labels).mean())
     output = straight_dope.net(features, w, b)
     return float(straight_dope.square_loss(output, labels.reshape((-1, 1))).asscalar())

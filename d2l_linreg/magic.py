@@ -1,5 +1,7 @@
 """In Jupyter: `%load_ext d2l_linreg`, then `%as_published d2l` or `%as_published off`."""
+from .contexts import as_context
 from .period import as_published
+from .settings import known
 
 _scope = None
 
@@ -9,10 +11,9 @@ def _switch(scope):
     global _scope
     if _scope is not None:
         _scope.__exit__(None, None, None)
-        _scope = None
+    _scope = scope
     if scope is not None:
         scope.__enter__()
-        _scope = scope
 
 
 def _as_published(line):
@@ -26,6 +27,8 @@ def _as_published(line):
     if words == ["off"]:
         _switch(None)
     elif 1 <= len(words) <= 2:
+        known(words[0])  # a slip leaves what is on
+        as_context(*words[1:] or ["cpu"])
         _switch(as_published(*words))
     else:
         raise ValueError("%as_published takes d2l, straight_dope or off, not {!r}".format(line))
@@ -39,3 +42,4 @@ def load_ipython_extension(ipython):
 def unload_ipython_extension(ipython):
     """Called by `%unload_ext d2l_linreg`."""
     _switch(None)
+    del ipython.magics_manager.magics["line"]["as_published"]

@@ -7,9 +7,11 @@ import sys
 
 import numpy
 
-from . import d2l, published
+from . import d2l, published, training  # all that takes MXNet's own, before it is replaced
 from ._mxnet import mx, reseeded
 from .contexts import as_context
+from .printing import default_printing, printing_of_2017
+from .settings import known
 from .streams import normal_2017, normal_2019
 
 
@@ -27,8 +29,9 @@ def as_published(notebook, ctx=None):
     `NDArrayIter` of 10,000 rows. Those orders, but for the printed mini-batches, were found
     by search; they are not the authors' own. All other shuffles are ordinary.
 
-    Afterwards everything is as it was, except that MXNet's generator, whose state cannot be
-    put back, goes on from a number it gave itself.
+    Afterwards everything is as it was, except for what cannot be read and so not be put back:
+    MXNet's generator goes on from a number it gave itself, and a function that someone gave
+    to `numpy.set_string_function` is gone.
 
     Parameters
     ----------
@@ -52,9 +55,7 @@ def as_published(notebook, ctx=None):
     [-0.67765152  0.03629481]
     <NDArray 2 @cpu(0)>
     """
-    if notebook not in published.NOTEBOOKS:
-        raise ValueError("notebook is {!r}; it must be one of {}".format(
-            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
+    known(notebook)
     default = as_context(ctx) if ctx is not None else mx.context.current_context()
     with contextlib.ExitStack() as stack:
         stack.enter_context(default)
@@ -64,21 +65,23 @@ def as_published(notebook, ctx=None):
 
 
 def _enter_2019(stack):
-    stack.enter_context(numpy.printoptions(legacy=False))
-    stack.enter_context(_string_function(None))
-    normal = _drawing(normal_2019, mx.np.random.normal, "size")
+    stack.enter_context(default_printing())
+    normal = _drawing(normal_2019, mx.np.random.normal, ("loc", "scale", "size", "dtype", "ctx"))
     stack.enter_context(_replaced(mx.np.random, "normal", normal))
     stack.enter_context(_replaced(random, "shuffle", _published_shuffle()))
-    if "d2l" not in sys.modules and importlib.util.find_spec("d2l") is None:
+    found = None if "d2l" in sys.modules else importlib.util.find_spec("d2l")
+    if "d2l" not in sys.modules and (found is None or found.origin is None):  # none, or a folder
         sys.modules["d2l"] = d2l
         stack.callback(sys.modules.pop, "d2l", None)
 
 
 def _enter_2017(stack):
-    stack.enter_context(numpy.printoptions(legacy="1.13"))
-    stack.enter_context(_string_function(_str_before_numpy_1_14))
-    for module, name in ((mx.nd, "random_normal"), (mx.nd.random, "normal"), (mx.random, "normal")):
-        normal = _drawing(normal_2017, getattr(module, name), "shape")
+    stack.enter_context(printing_of_2017())
+    in_order = ("loc", "scale", "shape", "dtype", "ctx")
+    for module, name, names in ((mx.nd, "random_normal", in_order[:3] + ("ctx", "dtype")),
+                                (mx.nd.random, "normal", in_order),
+                                (mx.random, "normal", in_order)):
+        normal = _drawing(normal_2017, getattr(module, name), names)
         stack.enter_context(_replaced(module, name, normal))
     stack.enter_context(_replaced(mx.io, "NDArrayIter", _published_iterator()))
 
@@ -93,17 +96,22 @@ def _replaced(owner, name, replacement):
         setattr(owner, name, original)
 
 
-def _drawing(stream, plain, shape_name):
-    """`plain`, with what it draws in float32 by numbers `loc` and `scale` taken from `stream`."""
+def _drawing(stream, plain, names):
+    """`plain`, with what it draws in float32 by numbers `loc` and `scale` taken from `stream`.
+
+    `names` are those of its arguments, in their order.
+    """
+    shape_name = names[2]
+
     def normal(*arguments, **keywords):
-        given = dict(zip(("loc", "scale", shape_name), arguments), **keywords)
+        given = dict(zip(names, arguments), **keywords)
         loc, scale = given.pop("loc", 0), given.pop("scale", 1)
         shape, ctx = given.pop(shape_name, None), given.pop("ctx", None)
         shape = (shape,) if isinstance(shape, numbers.Integral) else shape
         if given.pop("dtype", None) not in (None, "None", "float32", numpy.float32):
             return plain(*arguments, **keywords)
         covered = (
-            len(arguments) <= 3 and not given and isinstance(shape, (tuple, list))
+            len(arguments) <= len(names) and not given and isinstance(shape, (tuple, list))
             and all(isinstance(length, numbers.Integral) and length > 0 for length in shape)
             and all(isinstance(number, numbers.Real) for number in (loc, scale)) and scale >= 0)
         if not covered:
@@ -155,25 +163,3 @@ def _published_iterator():
             self.shuffle = False  # from now on, reset() rewinds
 
     return NDArrayIter
-
-
-def _str_before_numpy_1_14(array):
-    """`str` of an array by NumPy < 1.14, which went by way of float64."""
-    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
-        array = array.astype("float64")
-    return numpy.array_str(array)
-
-
-_current_string_function = None  # NumPy does not tell what was set
-
-
-@contextlib.contextmanager
-def _string_function(function):
-    global _current_string_function
-    previous, _current_string_function = _current_string_function, function
-    numpy.set_string_function(function, repr=False)
-    try:
-        yield
-    finally:
-        _current_string_function = previous
-        numpy.set_string_function(previous, repr=False)

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Optional, Tuple
 
@@ -13,7 +13,10 @@ import numpy
 from . import d2l, published, straight_dope
 from ._mxnet import mx, numpy_semantics, seeded
 from .contexts import as_context
-from .training import NOTEBOOKS, TRUE_B, TRUE_W, train
+from .printing import default_printing
+from .replication import replicate
+from .settings import NOTEBOOKS, TRUE_B, TRUE_W, as_integer, known
+from .training import train
 
 IDENTICAL = "identical"
 RECOVERED = "identical (recovered shuffle)"
@@ -21,11 +24,6 @@ TO_ROUNDING = "to rounding"
 DIFFERENT = "different"
 
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?|^\d+$|\b(?:nan|inf)\b", re.MULTILINE)
-
-# NumPy's own defaults, whatever a caller has set
-_PRINT_OPTIONS = dict(precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False,
-                      nanstr="nan", infstr="inf", formatter=None, sign="-",
-                      floatmode="maxprec", legacy=False)
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,8 @@ class Figure:
     `verdict` is "identical" (the same characters), "identical (recovered shuffle)" (the
     same, given an order of the examples found by search), "to rounding" (other characters,
     within `rounding_bound`) or "different"; then `reason` says why, if a computation failed.
+    `percentile` tells of a training figure, if replicates were asked for, how many percent of
+    them lie below the published value (of ties, in its printed digits, half).
     """
 
     notebook: str
@@ -43,6 +43,7 @@ class Figure:
     reproduced: Optional[str]
     verdict: str
     reason: Optional[str] = None
+    percentile: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,25 @@ class Reproduction:
             "The recovered shuffles were found by search; they are not the authors' own.")
 
     def to_json(self):
-        """The same as a JSON text: `ok`, `mxnet` and `figures`; `reason` only where there is one."""
+        """The same as JSON: `ok`, `mxnet`, `figures`; a `reason`, a `percentile` if there is one."""
         figures = [{key: value for key, value in asdict(figure).items()
-                    if key != "reason" or value is not None} for figure in self.figures]
+                    if key not in ("reason", "percentile") or value is not None}
+                   for figure in self.figures]
         return json.dumps({"ok": self.ok, "mxnet": self.mxnet, "figures": figures}, indent=1) + "\n"
 
     def __str__(self):
         rows = [("notebook", "figure", "published", "reproduced", "verdict")]
         rows += [(f.notebook, f.figure, f.published, f.reproduced or "-",
-                  f.verdict + (": " + f.reason if f.reason else "")) for f in self.figures]
+                  f.verdict + (": " + f.reason if f.reason else "")
+                  + ("" if f.percentile is None else ", percentile {:.0f}".format(f.percentile)))
+                 for f in self.figures]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
         return "\n".join(lines) + "\n\n" + self.summary
 
 
-def reproduce(notebook=None, *, ctx="cpu"):
+def reproduce(notebook=None, *, ctx="cpu", runs=0):
     """Train afresh on real MXNet and hold every published figure against what comes out.
 
     The authors' shuffles were never recorded; mini-batches and training figures come out
@@ -95,6 +99,9 @@ def reproduce(notebook=None, *, ctx="cpu"):
         Default both.
     ctx : str or mxnet.Context, default "cpu"
         Where to train, as for `train`; a GPU's arithmetic agrees to rounding.
+    runs : int, default 0
+        How many other shuffles to hold the published training figures against; see
+        `Figure.percentile`.
 
     Returns
     -------
@@ -107,17 +114,20 @@ def reproduce(notebook=None, *, ctx="cpu"):
         If the notebook is unknown or, as a ContextError, `ctx` is. A computation that fails
         raises nothing: its figures are "different", with the reason.
     """
-    if notebook is not None and notebook not in published.NOTEBOOKS:
-        raise ValueError("notebook is {!r}; it must be one of {}, or None for both".format(
-            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
+    if notebook is not None:
+        known(notebook)
+    runs = as_integer("runs", runs, 0)
     ctx = as_context(ctx)
     figures = []
-    with numpy.printoptions(**_PRINT_OPTIONS):
+    with default_printing():
         for name in published.NOTEBOOKS if notebook is None else [notebook]:
             with numpy_semantics(name == "d2l"):
                 fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name](ctx)
                 for cell in published.document(name)["cells"]:
-                    figures += compare_cell(name, cell, fresh[cell["cell"]])
+                    compared = compare_cell(name, cell, fresh[cell["cell"]])
+                    if runs and cell["cell"] == "training":
+                        compared = _among(replicate(name, runs).figures, compared)
+                    figures += compared
     return Reproduction(mx.__version__, tuple(figures))
 
 
@@ -140,7 +150,7 @@ def _d2l_cells(ctx):
         return "X =\n%s\ny =\n%s\n" % (X, y)
 
     return {"example": example, "mini-batch": mini_batch,
-            "training": lambda: train("d2l", ctx=ctx, verbose=False).transcript}
+            "training": lambda: _trained("d2l", ctx)}
 
 
 def _straight_dope_cells(ctx):
@@ -175,7 +185,27 @@ def _straight_dope_cells(ctx):
             "mini-batch labels": lambda: printed(next(batches()).label[0]),
             "batches": lambda: "{}\n".format(sum(1 for _ in batches())),
             "batches without reset": count_without_reset,
-            "training": lambda: train("straight_dope", ctx=ctx, verbose=False).transcript}
+            "training": lambda: _trained("straight_dope", ctx)}
+
+
+def _among(replicates, figures):
+    """Published training figures with their percentiles among replicates', shape (runs, figures)."""
+    for values, figure in zip(replicates.T, figures):
+        digits = -Decimal(figure.published).as_tuple().exponent
+        # As many as are printed: a tie, half of it, counts as below.
+        values, was = numpy.round(values, digits), numpy.round(float(figure.published), digits)
+        below = (values < was).mean() + (values == was).mean() / 2
+        yield replace(figure, percentile=float(100 * below))
+
+
+def _trained(notebook, ctx):
+    """The training lines by the notebook's own steps; by the compiled ones they must be the same."""
+    by_steps, compiled = (train(notebook, ctx=ctx, engine=engine, verbose=False).transcript
+                          for engine in ("autograd", "compiled"))
+    if compiled != by_steps:
+        raise ArithmeticError("engine 'compiled' prints {!r}, 'autograd' {!r}".format(
+            compiled, by_steps))
+    return by_steps
 
 
 def compare_cell(notebook, cell, compute):
@@ -184,7 +214,8 @@ def compare_cell(notebook, cell, compute):
     try:
         text = compute()
     except Exception as error:  # whatever it is, it is why these figures do not come out
-        reason = "{}: {}".format(type(error).__name__, str(error).strip().splitlines()[0])
+        first_line = str(error).strip().partition("\n")[0]
+        reason = "{}: {}".format(type(error).__name__, first_line)
     else:
         # The words around the figures count too, but for the blanks that align columns.
         if _FIGURE.sub("#", text).split() != _FIGURE.sub("#", cell["text"]).split():
@@ -215,10 +246,11 @@ def rounding_bound(notebook, figure, value):
     runs that round independently differ in a parameter by sqrt(2) times that. Four such
     standard deviations are the bound on the errors of w and b.
 
-    A moving average weighs about 199 batches of 4 examples. With residuals of standard
-    deviation 0.01, independent of the features, a difference delta in each of 3 parameters
-    moves it by 2 sqrt(3) delta / (0.01 sqrt(796)) of its value, and again four standard
-    deviations are the bound. A loss printed to six decimals may move by one in the last.
+    Parameters at a distance e from the truth have a loss of e**2 + 0.01**2, features being
+    standard normal and the noise's standard deviation 0.01. A difference delta moves that by
+    2 e delta, which is at most delta / 0.01 of it, where e is 0.01. With the bound on errors
+    for delta, this is the bound on moving averages. A loss printed to six decimals may move by
+    one in the last.
 
     Parameters
     ----------
@@ -231,7 +263,7 @@ def rounding_bound(notebook, figure, value):
     Returns
     -------
     decimal.Decimal
-        Absolute bound: for d2l 1e-6 on losses, 3.2e-6 on errors; for straight_dope 1.5e-4
+        Absolute bound: for d2l 1e-6 on losses, 3.2e-6 on errors; for straight_dope 1.2e-3
         of the published average.
     """
     if figure.startswith("loss"):
@@ -240,4 +272,4 @@ def rounding_bound(notebook, figure, value):
     deviation = math.sqrt(2) * 2**-22 / math.sqrt(3) / math.sqrt(2 * shrinkage)
     if figure.startswith("error"):
         return Decimal(4 * deviation)
-    return Decimal(4 * 2 * math.sqrt(3) * deviation / (0.01 * math.sqrt(199 * 4))) * Decimal(value)
+    return Decimal(4 * deviation / 0.01) * Decimal(value)

@@ -1,148 +1,30 @@
-"""Training as the two notebooks do it: their settings, their loops, and what comes out."""
+"""Training as the two notebooks do it."""
+import importlib
+import itertools
 import math
-import numbers
-import operator
+import os
 import time
-from dataclasses import dataclass, field, replace
-from typing import Callable, Optional, Tuple
+from dataclasses import replace
 
 import numpy
 
-from . import d2l, loops, published, straight_dope
+from . import d2l, published, straight_dope
 from ._mxnet import mx, numpy_semantics, seeded
 from .contexts import as_context
-from .data import as_examples, as_features
-from .errors import DataError, DivergenceError
-from .transcript import D2LTranscript, StraightDopeTranscript
+from .data import as_array, as_examples, map_examples
+from .errors import DivergenceError
+from .examples import InMemory, Mapped
+from .loops import mean_loss
+from .result import TrainResult
+from .settings import TRUE_B, TRUE_W, chosen, known
+from .transcript import TRANSCRIPTS
 
-TRUE_W, TRUE_B = (2, -3.4), 4.2  # both notebooks'
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train. `shuffle_seed` is None where the order is given or recovered."""
-
-    learning_rate: float
-    num_epochs: int
-    batch_size: int
-    shuffle_seed: Optional[int] = None
+ENGINES = {"compiled": "compiled", "autograd": "loops", "scan": "scan"}  # and their modules
 
 
-@dataclass(frozen=True)
-class Notebook:
-    """What a notebook fixes: its settings, its data and where its random stream starts."""
-
-    settings: Settings
-    num_examples: int
-    seed: int
-    init_params: Callable
-    epochs: Callable
-    loss: Callable
-    transcript: Callable
-
-
-NOTEBOOKS = {
-    "d2l": Notebook(
-        Settings(learning_rate=0.03, num_epochs=3, batch_size=10), num_examples=1000, seed=0,
-        init_params=d2l.init_params, epochs=loops.d2l_epochs, loss=loops.d2l_loss,
-        transcript=D2LTranscript),
-    "straight_dope": Notebook(
-        Settings(learning_rate=0.001, num_epochs=2, batch_size=4), num_examples=10000, seed=1,
-        init_params=straight_dope.init_params, epochs=loops.straight_dope_epochs,
-        loss=loops.straight_dope_loss, transcript=StraightDopeTranscript),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainResult:
-    """What training came to.
-
-    Attributes
-    ----------
-    notebook : str
-        "d2l" or "straight_dope".
-    settings : Settings
-        learning_rate, num_epochs, batch_size and shuffle_seed as used.
-    w : numpy.ndarray, shape (num_features,), float32
-        Estimated weights.
-    b : float
-        Estimated bias.
-    epoch_losses : tuple of float
-        After each epoch, the notebook's loss, averaged over all examples.
-    moving_losses : tuple of float, or None
-        straight_dope's moving average of the batch losses, every 500 batches; None for d2l.
-    w_error : numpy.ndarray, shape (num_features,), float32, or None
-        True minus estimated weights; None where the truth is unknown.
-    b_error : float or None
-        True minus estimated bias.
-    ctx : mxnet.Context
-        Where it was computed.
-    seconds : float
-        How long training took, data and set-up left out.
-    transcript : str
-        The lines that the notebook prints while it trains.
-    batch_losses : numpy.ndarray, shape (steps,), float32
-        The mean loss of each batch, before its step.
-    features : numpy.ndarray, shape (num_examples, num_features), float32
-    labels : numpy.ndarray, shape (num_examples,), float32
-        The data trained on.
-    """
-
-    notebook: str
-    settings: Settings
-    w: numpy.ndarray
-    b: float
-    epoch_losses: Tuple[float, ...]
-    moving_losses: Optional[Tuple[float, ...]]
-    w_error: Optional[numpy.ndarray]
-    b_error: Optional[float]
-    ctx: mx.Context
-    seconds: float
-    transcript: str = field(repr=False)
-    batch_losses: numpy.ndarray = field(repr=False)
-    features: numpy.ndarray = field(repr=False)
-    labels: numpy.ndarray = field(repr=False)
-
-    def predict(self, X):
-        """Labels that the fitted model gives.
-
-        Parameters
-        ----------
-        X : array_like, shape (num_examples, num_features)
-
-        Returns
-        -------
-        numpy.ndarray, shape (num_examples,), float32
-
-        Raises
-        ------
-        DataError
-            If X cannot be read, or has another number of features.
-        """
-        X = as_features("X", X)
-        if X.shape[1] != len(self.w):
-            raise DataError("X has {} features, the model {}; give the same features as in "
-                            "training".format(X.shape[1], len(self.w)))
-        return X @ self.w + numpy.float32(self.b)
-
-    def plot(self):
-        """Draw the loss over time, and the fitted line over the data.
-
-        The line runs along the last feature; what the model gives to the other features
-        is taken off the labels, so that the line fits the points.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Of its own: pyplot and its backend are left alone.
-        """
-        from .plotting import plot
-
-        return plot(self)
-
-
-def train(notebook="d2l", *, data=None, ctx="auto", learning_rate=None, num_epochs=None,
-          batch_size=None, shuffle_seed=None, order=None, verbose=True):
+def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=None,
+          num_epochs=None, batch_size=None, shuffle_seed=None, order=None, engine="compiled",
+          verbose=True):
     """Train a linear regression as a notebook does, on the notebook's data or on yours.
 
     With nothing but the notebook's name it reproduces the published run, printed lines
@@ -156,9 +38,13 @@ def train(notebook="d2l", *, data=None, ctx="auto", learning_rate=None, num_epoc
     ----------
     notebook : {"d2l", "straight_dope"}, default "d2l"
         Whose steps, settings and data.
-    data : (array_like, array_like), optional
+    data : (array_like, array_like) or str, optional
         Features, shape (num_examples, num_features), and labels, shape (num_examples,):
-        NumPy, `mx.np` or `mx.nd` arrays. By default the notebook's own data.
+        NumPy, `mx.np` or `mx.nd` arrays. Or the name of an .npy file of features, which may
+        be larger than memory: it is read in blocks, shuffled as blocks and within each. By
+        default the notebook's own data.
+    labels : str, optional
+        With features from a file, the name of the .npy file of their labels.
     ctx : str or mxnet.Context, default "auto"
         "auto" (a GPU if one works, else the CPU), "cpu", "gpu", "gpu(1)" or a context. Data
         and initial parameters are drawn on the CPU and moved there.
@@ -174,6 +60,9 @@ def train(notebook="d2l", *, data=None, ctx="auto", learning_rate=None, num_epoc
     order : array_like of int, optional
         Instead of a shuffle, the rows in the order of visiting: for d2l of shape
         (num_epochs, num_examples), for straight_dope, which shuffles once, (num_examples,).
+    engine : {"compiled", "autograd", "scan"}, default "compiled"
+        "autograd" takes the notebook's own steps one by one; "compiled" the same steps as a
+        compiled graph, bit for bit; "scan" composes steps, in float64, for few features.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
@@ -202,42 +91,56 @@ def train(notebook="d2l", *, data=None, ctx="auto", learning_rate=None, num_epoc
     Error in estimating w [4.0352345e-04 3.6478043e-05]
     Error in estimating b [0.00053549]
     """
-    if notebook not in published.NOTEBOOKS:
-        raise ValueError("notebook is {!r}; it must be one of {}".format(
-            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
-    own = NOTEBOOKS[notebook]
-    settings = _settings(own.settings, learning_rate, num_epochs, batch_size, shuffle_seed)
-    examples = None if data is None else as_examples(data)
-    num_examples = own.num_examples if data is None else len(examples[0])
+    own = known(notebook)
+    settings = chosen(own.settings, learning_rate, num_epochs, batch_size, shuffle_seed)
+    examples = _given_examples(data, labels)
+    num_examples = own.num_examples if examples is None else len(examples[1])
+    num_features = len(TRUE_W) if examples is None else examples[0].shape[1]
     if notebook == "straight_dope" and settings.batch_size > num_examples:
         raise ValueError("batch_size is {}, but there are {} examples; MXNet's NDArrayIter needs "
                          "at least one batch of them".format(settings.batch_size, num_examples))
-    order, settings = _order(notebook, settings, data is None, num_examples, order)
+    mapped = isinstance(data, (str, os.PathLike))
+    if mapped and order is not None:
+        raise ValueError("order is given, but examples from a file are shuffled in blocks; give a "
+                         "shuffle_seed instead")
+    settings, orders = _orders(own, settings, examples is None, num_examples, order)
+    engine = _engine(engine)
+    train_epoch = engine.prepare(notebook, settings, num_features)
     ctx = as_context(ctx)
 
-    with numpy_semantics(notebook == "d2l"):
-        features, labels, w, b = (
-            array.copyto(ctx) for array in _draw(notebook, own, examples))
+    def load(array):
+        return {"d2l": mx.np, "straight_dope": mx.nd}[notebook].array(
+            array, dtype=engine.dtype, ctx=ctx)
+
+    with numpy_semantics(notebook == "d2l"), mx.autograd.pause(train_mode=True):
+        drawn, params = draw(own, examples is None, num_features)
+        w, b = map(load, params)
         w.attach_grad()
         b.attach_grad()
-        transcript = own.transcript(verbose)
+        if mapped:
+            source = Mapped(*examples, load, settings, own.shuffles_once, verbose)
+        else:
+            source = InMemory(*map(load, examples or drawn), orders)
+        transcript = TRANSCRIPTS[notebook](verbose)
         batch_losses, epoch_losses = [], []
         started = time.perf_counter()
-        for epoch, losses in enumerate(own.epochs(features, labels, w, b, settings, order)):
-            for batch, loss in enumerate(losses):
-                _check_finite(loss, "at batch {} of epoch {}".format(batch, epoch), settings)
-                batch_losses.append(loss)
-                transcript.after_batch(epoch, batch, loss)
-            loss = own.loss(features, labels, w, b)
-            _check_finite(loss, "after epoch {}, at its batch {}".format(epoch, batch), settings)
+        for epoch, blocks in enumerate(source.epochs()):
+            batch = 0
+            for features, targets, rows in blocks:
+                for losses in train_epoch(features, targets, w, b, rows):
+                    _check_finite(losses, "at batch {} of epoch {}", batch, epoch, settings)
+                    batch_losses.append(losses)
+                    transcript.after_batches(epoch, batch, losses)
+                    batch += len(losses)
+            loss = source.average(lambda *block: mean_loss(notebook, *block, w, b))
+            _check_finite([loss], "after batch {} of epoch {}", batch - 1, epoch, settings)
             epoch_losses.append(loss)
             transcript.after_epoch(epoch, loss)
         seconds = time.perf_counter() - started
         w, b = (param.asnumpy().reshape(-1) for param in (w, b))
         w_error = b_error = None
         if data is None:
-            w_error = numpy.array(TRUE_W, dtype="float32") - w
-            b_error = numpy.float32(TRUE_B) - b
+            w_error, b_error = numpy.array(TRUE_W, w.dtype) - w, numpy.array([TRUE_B], b.dtype) - b
             transcript.after_training(w_error, b_error)
         return TrainResult(
             notebook=notebook, settings=settings, w=w, b=float(b[0]),
@@ -245,75 +148,76 @@ def train(notebook="d2l", *, data=None, ctx="auto", learning_rate=None, num_epoc
             moving_losses=transcript.moving_losses and tuple(transcript.moving_losses),
             w_error=w_error, b_error=None if b_error is None else float(b_error[0]),
             ctx=ctx, seconds=seconds, transcript=str(transcript),
-            batch_losses=numpy.array(batch_losses, dtype="float32"),
-            features=features.asnumpy(), labels=labels.asnumpy())
+            batch_losses=numpy.concatenate(batch_losses),
+            features=(examples or drawn)[0], labels=(examples or drawn)[1])
 
 
-def _settings(own, learning_rate, num_epochs, batch_size, shuffle_seed):
-    """The notebook's own settings, replaced by those given, which are checked."""
-    given = {}
-    if learning_rate is not None:
-        if (not isinstance(learning_rate, numbers.Real) or isinstance(learning_rate, bool)
-                or not 0 < learning_rate < math.inf):
-            raise ValueError("learning_rate is {!r}; it must be a finite number above 0"
-                             .format(learning_rate))
-        given["learning_rate"] = float(learning_rate)
-    for name, value, lowest in (("num_epochs", num_epochs, 1), ("batch_size", batch_size, 1),
-                                ("shuffle_seed", shuffle_seed, 0)):
-        if value is not None:
-            given[name] = _integer(name, value, lowest)
-    return replace(own, **given)
+def _engine(name):
+    if name not in tuple(ENGINES):
+        raise ValueError("engine is {!r}; it must be one of {}".format(
+            name, ", ".join(map(repr, ENGINES))))
+    return importlib.import_module("." + ENGINES[name], __package__)
 
 
-def _integer(name, value, lowest):
-    try:
-        integer = operator.index(value)
-    except TypeError:
-        integer = None
-    if integer is None or isinstance(value, bool) or not lowest <= integer < 2**32:
-        raise ValueError("{} is {!r}; it must be an integer from {} to {}"
-                         .format(name, value, lowest, 2**32 - 1))
-    return integer
+def _given_examples(data, labels):
+    """Features and labels as NumPy's arrays, in memory or mapped; None if none are given."""
+    if isinstance(data, (str, os.PathLike)):
+        return map_examples(data, labels)
+    if labels is not None:
+        raise ValueError("labels is {!r}; it goes with data from a file, else give "
+                         "data=(features, labels)".format(labels))
+    return None if data is None else as_examples(data)
 
 
-def _order(notebook, settings, own_data, num_examples, order):
-    """Each epoch's rows, or for straight_dope the one order of them, and settings as used."""
-    own = NOTEBOOKS[notebook].settings
-    once = notebook == "straight_dope"
+def _orders(own, settings, own_data, num_examples, order):
+    """Settings as used, and for each epoch the rows in the order of visiting."""
     if order is not None:
-        shape = (num_examples,) if once else (settings.num_epochs, num_examples)
-        order = numpy.asarray(order)
+        shape = (num_examples,) if own.shuffles_once else (settings.num_epochs, num_examples)
         if settings.shuffle_seed is not None:
             raise ValueError("shuffle_seed and order are both given; leave one out")
-        if order.shape != shape or (numpy.sort(order) != numpy.arange(num_examples)).any():
-            raise ValueError("order has shape {}; it must be of shape {}, and hold each row from "
-                             "0 to {} once an epoch".format(order.shape, shape, num_examples - 1))
-        return order, settings
-    if settings.shuffle_seed is None:
-        if own_data and replace(settings, learning_rate=own.learning_rate) == own:
-            return published.order(notebook), settings
-        settings = replace(settings, shuffle_seed=0)
-    shuffle = numpy.random.RandomState(settings.shuffle_seed).permutation
-    if once:
-        return shuffle(num_examples), settings
-    return (shuffle(num_examples) for _ in range(settings.num_epochs)), settings
-
-
-def _draw(notebook, own, examples):
-    """Data and initial parameters, on the CPU, from the start of the notebook's stream."""
-    with seeded(own.seed):
-        if examples is not None:
-            array = {"d2l": mx.np.array, "straight_dope": mx.nd.array}[notebook]
-            features, labels = map(array, examples)
-        elif notebook == "d2l":
-            features, labels = d2l.synthetic_data(TRUE_W, TRUE_B, own.num_examples)
+        order = as_array("order", order)
+        if (order.dtype.kind not in "iu" or order.shape != shape
+                or (numpy.sort(order) != numpy.arange(num_examples)).any()):
+            raise ValueError("order is of shape {} and type {}; it must be integers of shape {} "
+                             "that hold each row from 0 to {} once an epoch".format(
+                                 order.shape, order.dtype, shape, num_examples - 1))
+    elif settings.shuffle_seed is None:
+        if own_data and replace(settings, learning_rate=own.settings.learning_rate) == own.settings:
+            order = published.order(own.name)
         else:
-            features, labels = straight_dope.synthetic_data(own.num_examples)
-        return (features, labels) + own.init_params(features.shape[1])
+            settings = replace(settings, shuffle_seed=0)
+    if order is not None:
+        return settings, itertools.repeat(order, settings.num_epochs) if own.shuffles_once else order
+    return settings, shuffles(own, settings, num_examples)
 
 
-def _check_finite(loss, where, settings):
-    if not math.isfinite(loss):
+def shuffles(own, settings, num_examples):
+    """For each epoch, a seeded order of the rows: drawn anew, or once for all epochs."""
+    shuffle = numpy.random.RandomState(settings.shuffle_seed).permutation
+    if own.shuffles_once:
+        yield from itertools.repeat(shuffle(num_examples), settings.num_epochs)
+    else:
+        for _ in range(settings.num_epochs):
+            yield shuffle(num_examples)
+
+
+def draw(own, with_data, num_features):
+    """A notebook's data, if wanted, and initial parameters, from the start of its stream."""
+    vocabulary = {"d2l": d2l, "straight_dope": straight_dope}[own.name]
+    data = ()
+    with seeded(own.seed):
+        if with_data:
+            data = (d2l.synthetic_data(TRUE_W, TRUE_B, own.num_examples) if own.name == "d2l"
+                    else straight_dope.synthetic_data(own.num_examples))
+        params = vocabulary.init_params(num_features)
+        return [[array.asnumpy() for array in arrays] for arrays in (data, params)]
+
+
+def _check_finite(losses, where, batch, epoch, settings):
+    finite = numpy.isfinite(losses)
+    if not finite.all():
+        first = int(numpy.argmin(finite))
         raise DivergenceError(
-            "the loss is {} {} (both counted from 0): learning_rate {} is too large for this "
-            "data; lower it, or rescale the features".format(loss, where, settings.learning_rate))
+            "the loss is not finite {} (both counted from 0): learning_rate {} is too large for "
+            "this data, or the data for float32; lower it, or rescale the features".format(
+                where.format(batch + first, epoch), settings.learning_rate))

@@ -1,4 +1,5 @@
 """What each notebook prints while it trains, in its own format."""
+from .printing import default_printing
 
 
 class Transcript:
@@ -15,14 +16,14 @@ class Transcript:
         if self.verbose:
             print(line)
 
-    def after_batch(self, epoch, batch, loss):
-        """Take the mean loss of a batch; `epoch` and `batch` count from 0."""
+    def after_batches(self, epoch, first, losses):
+        """Take the mean losses of batches from the `first` on; both count from 0."""
 
     def after_epoch(self, epoch, loss):
         """Take the loss over all examples after an epoch, counted from 0."""
 
     def after_training(self, w_error, b_error):
-        """Take the errors of the parameters, float32 arrays: true minus estimated."""
+        """Take the errors of the parameters, arrays: true minus estimated."""
 
     def __str__(self):
         return "".join(line + "\n" for line in self.lines)
@@ -35,8 +36,10 @@ class D2LTranscript(Transcript):
         self.say("epoch %d, loss %f" % (epoch + 1, loss))
 
     def after_training(self, w_error, b_error):
-        self.say("Error in estimating w %s" % w_error)
-        self.say("Error in estimating b %s" % b_error)
+        with default_printing():
+            lines = ["Error in estimating w %s" % w_error, "Error in estimating b %s" % b_error]
+        for line in lines:
+            self.say(line)
 
 
 class StraightDopeTranscript(Transcript):
@@ -47,10 +50,14 @@ class StraightDopeTranscript(Transcript):
         self.moving_loss = 0.0
         self.moving_losses = []
 
-    def after_batch(self, epoch, batch, loss):
-        self.moving_loss = 0.99 * self.moving_loss + 0.01 * loss
-        if (batch + 1) % 500 == 0:
-            self.moving_losses.append(self.moving_loss)
-            # 12 digits, as Python 2 and NumPy < 1.14 print a float64
-            self.say("Epoch %s, batch %s. Moving avg of loss: %.12g"
-                     % (epoch, batch, self.moving_loss))
+    def after_batches(self, epoch, first, losses):
+        for batch, loss in enumerate(losses.tolist(), first):
+            self.moving_loss = 0.99 * self.moving_loss + 0.01 * loss
+            if (batch + 1) % 500 == 0:
+                self.moving_losses.append(self.moving_loss)
+                # 12 digits, as Python 2 and NumPy < 1.14 print a float64
+                self.say("Epoch %s, batch %s. Moving avg of loss: %.12g"
+                         % (epoch, batch, self.moving_loss))
+
+
+TRANSCRIPTS = {"d2l": D2LTranscript, "straight_dope": StraightDopeTranscript}

@@ -1,8 +1,12 @@
 """The command line, as a process and as main()."""
 import json
+import os
+import re
 import subprocess
 import sys
+import tempfile
 
+import numpy
 import pytest
 
 from d2l_linreg import __version__, published, reproduction
@@ -10,9 +14,11 @@ from d2l_linreg.cli import main
 from d2l_linreg.environment import shortfalls
 
 
-def command(*arguments):
+def command(*arguments, **environment):
+    """Run the command, away from the source tree."""
     return subprocess.run([sys.executable, "-m", "d2l_linreg", *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True)
+                          stderr=subprocess.PIPE, universal_newlines=True,
+                          cwd=tempfile.gettempdir(), env=dict(os.environ, **environment))
 
 
 def test_reproduce_prints_the_table_and_writes_json(tmp_path):
@@ -100,7 +106,45 @@ def test_version_help_and_info(capsys):
 
 
 def test_info_names_a_kernel_without_fma():
-    finished = subprocess.run(
-        [sys.executable, "-m", "d2l_linreg", "info"], stdout=subprocess.PIPE,
-        universal_newlines=True, env=dict(__import__("os").environ, OPENBLAS_CORETYPE="Prescott"))
-    assert "Nothing here keeps" not in finished.stdout or "unknown" in finished.stdout
+    finished = command("info", OPENBLAS_CORETYPE="Prescott")
+    assert finished.returncode == 0
+    kernel = re.search("BLAS kernel +(.*)", finished.stdout).group(1)
+    if "unknown" not in kernel:
+        assert kernel == "Prescott"
+        assert "The BLAS kernel Prescott is not one of Haswell" in finished.stdout
+
+
+def test_a_file_is_replaced_whole_through_a_link_and_a_device_is_left_alone(tmp_path):
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("old")
+    link.symlink_to(real)
+    assert main(["reproduce", "--notebook", "d2l", "--json", str(link)]) == 0
+    assert link.is_symlink() and json.loads(real.read_text())["ok"]
+    assert main(["reproduce", "--notebook", "d2l", "--json", "/dev/null"]) == 2
+    assert main(["reproduce", "--notebook", "d2l", "--json", ""]) == 2
+
+
+def test_train_on_a_table_and_on_files(tmp_path, capsys):
+    rng = numpy.random.RandomState(0)
+    X = rng.standard_normal((400, 2))
+    y = X @ [2, -3.4] + 4.2
+    table = tmp_path / "table.csv"
+    numpy.savetxt(str(table), numpy.c_[X[:, :1], y, X[:, 1:]], delimiter=",", comments="",
+                  header="size,the price,age")
+    numpy.save(str(tmp_path / "X.npy"), X)
+    numpy.save(str(tmp_path / "y.npy"), y)
+    assert main(["train", "--ctx", "cpu", "--data", str(table), "--label", "the price"]) == 0
+    lines = capsys.readouterr().out
+    assert main(["train", "--ctx", "cpu", "--data", str(tmp_path / "X.npy"),
+                 "--labels", str(tmp_path / "y.npy")]) == 0
+    said, *rest = capsys.readouterr().out.splitlines()
+    assert said.startswith("400 examples are read from file, shuffled in 1 blocks")
+    assert len(lines.splitlines()) == len(rest) == 3
+    for arguments, message in (
+            (["--data", str(table), "--label", "weight"], "the columns are 'size', 'the price', "),
+            (["--data", str(table)], "goes with --label COLUMN"),
+            (["--label", "x"], "goes with --label COLUMN"),
+            (["--data", "nowhere.csv", "--label", "x"], "nowhere.csv"),
+            (["--data", "nowhere.npy", "--labels", "y.npy"], "cannot be read as an .npy file")):
+        assert main(["train"] + arguments) == 2
+        assert message in capsys.readouterr().err

@@ -147,20 +147,23 @@ def test_the_originals_print_what_they_printed():
 
 def test_the_command_writes_notebook_and_page_and_never_its_input(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    pytest.importorskip("nbconvert")
     Path("book.md").write_text(D2L)
     assert main(["run", "book.md", "--html", "book.html"]) == 0
-    assert capsys.readouterr().out.splitlines()[0].startswith("cell ")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "as d2l published it, with shuffles found by search, not the authors' own:"
+    assert lines[1].startswith("cell ") and lines[-1] == "written: book-executed.ipynb"
     written = nbformat.read("book-executed.ipynb", as_version=4)
     nbformat.validate(written)
     code = [cell for cell in written.cells if cell.cell_type == "code"]
-    assert "%as_published d2l" in code[0].source
+    assert "%as_published d2l" in code[0].source and "found by search" in code[0].source
     pictures = [o for c in code for o in c.outputs if "image/svg+xml" in o.get("data", {})]
     assert len(pictures) == 1
     assert "epoch 3, loss 0.0000" in Path("book.html").read_text()
     assert Path("book.md").read_text() == D2L
     # Once more: the default name is taken, and the input is never an output.
     assert main(["run", "book.md"]) == 2
-    assert "'book-executed.ipynb' exists; name another" in capsys.readouterr().err
+    assert "'book-executed.ipynb' exists; name another file" in capsys.readouterr().err
     assert main(["run", "book-executed.ipynb", "--output", "book-executed.ipynb"]) == 2
     assert "is NOTEBOOK itself, which is only read" in capsys.readouterr().err
     assert main(["run", "book-executed.ipynb", "--output", "again.ipynb"]) == 0
@@ -174,7 +177,7 @@ def test_a_different_output_is_shown_beside_the_stored_one(tmp_path, capsys):
     output = str(tmp_path / "out.ipynb")
     assert main(["run", str(path), "--output", output]) == 1
     out = capsys.readouterr().out
-    assert out.splitlines() == [  # counted in the notebook that is written, from 0
+    assert out.splitlines()[1:-1] == [  # counted in the notebook that is written, from 0
         "cell 2: identical", "cell 4: different",
         "    stored | now", "    ------ | ---", "    two      two", "    four   | three",
         "cell 6: failed: ZeroDivisionError: division by zero"]
@@ -188,6 +191,26 @@ def test_a_different_output_is_shown_beside_the_stored_one(tmp_path, capsys):
 def test_auto_decides_from_the_imports(code, notebook):
     assert execution.published_notebook(documents.from_markdown(fenced((code + "\n", "")))) == (
         notebook)
+
+
+def test_notedowns_outputs_in_pieces_and_unnamed_are_read():
+    notebook = documents.from_markdown(
+        "```{.python .input n=1}\nprint(1)\n```\n\n```{.json .output n=1}\n"
+        '[{"text": ["1\\n", "2\\n"]}, {"output_type": "execute_result", '
+        '"data": {"text/plain": ["3"]}}]\n```\n')
+    assert documents.printed(notebook.cells[0]) == "1\n2\n3"
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_the_run(tmp_path, capsys):
+    path = tmp_path / "book.md"
+    path.write_text(D2L)
+    for output in (["--output", "/dev/null"], ["--output", ""], ["--output", str(tmp_path)],
+                   ["--output", str(tmp_path / "x"), "--html", str(tmp_path / "x")]):
+        assert main(["run", str(path)] + output) == 2
+    assert Path("/dev/null").is_char_device()
+    path.write_bytes(b"\xff\xfe")
+    assert main(["run", str(path), "--output", str(tmp_path / "x")]) == 2
+    assert "is not text in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name, text, message", [
@@ -220,6 +243,8 @@ def test_magic_switches_and_goes_off(tmp_path):
     path = tmp_path / "book.ipynb"
     cells = ["%load_ext d2l_linreg\n%as_published straight_dope\nimport mxnet as mx, numpy\n"
              "print(numpy.float64(1) / 3)",
+             "try:\n    get_ipython().run_line_magic('as_published', 'straightdope')\n"
+             "except ValueError as error:\n    print(error)\nprint(numpy.float64(1) / 3)",
              "%as_published d2l\nimport d2l\nprint(numpy.float64(1) / 3)",
              "%as_published off\nimport importlib.util\n"
              "print(importlib.util.find_spec('d2l') is None)",
@@ -229,8 +254,10 @@ def test_magic_switches_and_goes_off(tmp_path):
     nbformat.write(notebook, str(path))
     executed = execution.run(str(path), "d2l")
     texts = [c.fresh for c in executed.comparisons[1:]]
-    assert [text.splitlines()[-1] for text in texts[:4]] == [
-        "0.333333333333", "0.3333333333333333", "True", "0.3333333333333333"]
+    assert [text.splitlines()[-1] for text in texts[:5]] == [
+        "0.333333333333", "0.333333333333",  # a slip leaves what is on
+        "0.3333333333333333", "True", "0.3333333333333333"]
+    assert "notebook is 'straightdope'" in texts[1]
     assert "notebook is 'sideways'" in executed.comparisons[-1].error
 
 

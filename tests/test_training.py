@@ -187,10 +187,11 @@ BAD_DATA = [
     (([[1e300], [2.]], [1., 2.]), r"features reaches 1e\+300, beyond float32"),
     (([["a"], ["b"]], [1., 2.]), "features holds <U1"),
     (([[1.], [2.]], ["1", "2"]), "labels holds <U1"),
+    ((numpy.ma.array([[1.], [2.]], mask=[[0], [1]]), [1., 2.]), "features has masked values"),
     (([[1j], [2.]], [1., 2.]), "features holds complex128"),
     (([[1.], [2., 3.]], [1., 2.]), "features"),
     (([[None], [2.]], [1., 2.]), "features holds object"),
-    ("ab", "data is a str"),
+    (17, "data is a int"),
     (([[1.]],), "data is a tuple"),
 ]
 
@@ -209,6 +210,15 @@ def test_bad_data_is_refused(notebook, data, message):
     (dict(batch_size=-3), "batch_size is -3"),
     (dict(batch_size=2.0), "batch_size is 2.0"),
     (dict(batch_size=True), "batch_size is True"),
+    (dict(batch_size=numpy.bool_(True)), "batch_size is "),
+    (dict(learning_rate=10**400), "learning_rate is 1000"),
+    (dict(learning_rate=5e-324), "learning_rate is 5e-324"),
+    (dict(notebook=numpy.array(["d2l"])), "notebook is array"),
+    (dict(order=[[1], [2, 3]]), "order"),
+    (dict(order=numpy.ones((3, 1000), bool)), "order is of shape .* and type bool"),
+    (dict(labels="y.npy"), "labels is 'y.npy'; it goes with data from a file"),
+    (dict(data="nowhere.npy", labels="y.npy"), "cannot be read as an .npy file"),
+    (dict(data="nowhere.npy"), "data is 'nowhere.npy'"),
     (dict(num_epochs=0), "num_epochs is 0"),
     (dict(num_epochs="3"), "num_epochs is '3'"),
     (dict(shuffle_seed=-1), "shuffle_seed is -1"),
@@ -219,7 +229,7 @@ def test_bad_data_is_refused(notebook, data, message):
     (dict(learning_rate=float("inf")), "learning_rate is inf"),
     (dict(learning_rate="0.1"), "learning_rate is '0.1'"),
     (dict(notebook="straight_dope", batch_size=10001), "batch_size is 10001, but there are 10000"),
-    (dict(order=[1, 2]), r"order has shape \(2,\); it must be of shape \(3, 1000\)"),
+    (dict(order=[1, 2]), r"order is of shape \(2,\) .* must be integers of shape \(3, 1000\)"),
     (dict(order=numpy.zeros((3, 1000))), "hold each row from 0 to 999 once"),
     (dict(order=published.order("d2l"), shuffle_seed=1), "shuffle_seed and order are both given"),
     (dict(ctx="tpu"), 'ctx is \'tpu\'; it must be "auto"'),
@@ -244,14 +254,27 @@ def test_a_batch_larger_than_the_data_is_one_short_batch_for_d2l():
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_divergence_stops_and_says_at_which_batch(notebook):
+@pytest.mark.parametrize("engine", ["compiled", "autograd", "scan"])
+def test_divergence_stops_and_says_at_which_batch(notebook, engine):
     X, y = small()
-    with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch 0 .*learning_rate 100.0"):
-        train(notebook, data=(X, y), ctx="cpu", batch_size=3, learning_rate=100, verbose=False)
+    with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch \d+ .*learning_rate 100.0"):
+        train(notebook, data=(X, y), ctx="cpu", batch_size=3, learning_rate=100, num_epochs=50,
+              engine=engine, verbose=False)
     # One step, from parameters that are fine to ones that are not: seen after the epoch
-    with pytest.raises(DivergenceError, match="after epoch 0, at its batch 0"):
+    with pytest.raises(DivergenceError, match="after batch 0 of epoch 0"):
         train(notebook, data=(X * 1e9, y), ctx="cpu", batch_size=60, num_epochs=1,
-              learning_rate=1e30, verbose=False)
+              learning_rate=1e300, engine=engine, verbose=False)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_engines_diverge_at_the_same_batch(notebook):
+    def where(engine):
+        with pytest.raises(DivergenceError) as raised:
+            train(notebook, data=small(), ctx="cpu", batch_size=3, learning_rate=100,
+                  num_epochs=50, engine=engine, verbose=False)
+        return str(raised.value)
+
+    assert where("compiled") == where("autograd")
 
 
 def test_exports():

@@ -1,0 +1,103 @@
+"""Many training runs that differ in the shuffle only: how much of a result is chance."""
+from dataclasses import dataclass, replace
+from typing import Optional
+
+import numpy
+
+from . import scan
+from .settings import TRUE_B, TRUE_W, as_integer, known
+from .training import draw, shuffles
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """What training came to, run by run.
+
+    Attributes
+    ----------
+    notebook : str
+        "d2l" or "straight_dope".
+    seed : int
+        Run k is that of `train(notebook, shuffle_seed=seed + k, engine="scan")`.
+    w_error : numpy.ndarray, shape (runs, 2), float64
+        True minus estimated weights.
+    b_error : numpy.ndarray, shape (runs,), float64
+        True minus estimated bias.
+    epoch_losses : numpy.ndarray, shape (runs, num_epochs), float64
+        After each epoch, the notebook's loss, averaged over all examples.
+    moving_losses : numpy.ndarray, shape (runs, 10), float64, or None
+        straight_dope's moving average of the batch losses, every 500 batches; None for d2l.
+    """
+
+    notebook: str
+    seed: int
+    w_error: numpy.ndarray
+    b_error: numpy.ndarray
+    epoch_losses: numpy.ndarray
+    moving_losses: Optional[numpy.ndarray]
+
+    @property
+    def figures(self):
+        """What the notebook's training cell prints, run by run and in its order: (runs, 6 or 10)."""
+        if self.moving_losses is not None:
+            return self.moving_losses
+        return numpy.column_stack([self.epoch_losses, self.w_error, self.b_error])
+
+
+def replicate(notebook="straight_dope", runs=1000, *, seed=0):
+    """Train on a notebook's own data and settings, over many shuffles.
+
+    Runs go one after the other, each epoch one tree of `scan`: they need no more memory
+    than one epoch does, and have no bearing on one another.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}
+    runs : int, default 1000
+    seed : int, default 0
+        Run k shuffles by seed + k.
+
+    Returns
+    -------
+    Replicates
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as above, before any work.
+    """
+    own = known(notebook)
+    runs, seed = as_integer("runs", runs, 1), as_integer("seed", seed, 0)
+    as_integer("seed + runs - 1", seed + runs - 1, 0)
+    (features, labels), (w, b) = draw(own, True, len(TRUE_W))
+    Z = scan.residual_rows(features, labels)
+    start = numpy.concatenate([w.ravel(), b, [1]])
+    num_batches = len(Z) // own.settings.batch_size
+    w_error, b_error = numpy.empty((runs, len(TRUE_W))), numpy.empty(runs)
+    epoch_losses = numpy.empty((runs, own.settings.num_epochs))
+    moving_losses = numpy.empty((runs, own.settings.num_epochs * num_batches // 500))
+    for run in range(runs):
+        theta, batch_losses = start, []
+        orders = shuffles(own, replace(own.settings, shuffle_seed=seed + run), len(Z))
+        for epoch, rows in enumerate(orders):
+            losses, thetas = scan.trajectory(notebook, own.settings, Z.take(rows, axis=0), theta)
+            theta = thetas[-1]
+            batch_losses.append(losses)
+            residuals = Z @ theta
+            epoch_losses[run, epoch] = residuals @ residuals / len(Z)
+        w_error[run], b_error[run] = TRUE_W - theta[:-2], TRUE_B - theta[-2]
+        moving_losses[run] = _moving(numpy.concatenate(batch_losses))
+    if notebook == "d2l":
+        epoch_losses /= 2
+    return Replicates(notebook, seed, w_error, b_error, epoch_losses,
+                      moving_losses if notebook == "straight_dope" else None)
+
+
+def _moving(losses):
+    """straight_dope's moving average, 0.99 of the old and 0.01 of the new, every 500 batches."""
+    weights = 0.01 * 0.99 ** numpy.arange(499, -1, -1)
+    average, averages = 0, []
+    for gained in losses[:len(losses) // 500 * 500].reshape(-1, 500) @ weights:
+        average = 0.99 ** 500 * average + gained
+        averages.append(average)
+    return averages

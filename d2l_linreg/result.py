@@ -1,0 +1,122 @@
+"""What training comes to."""
+from dataclasses import dataclass, field
+from typing import Optional, Tuple
+
+import numpy
+
+from ._mxnet import mx
+from .data import as_features
+from .errors import DataError
+from .settings import Settings
+
+POINTS = 10000  # at most so many are drawn, evenly picked
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """What training came to.
+
+    Attributes
+    ----------
+    notebook : str
+        "d2l" or "straight_dope".
+    settings : Settings
+        learning_rate, num_epochs, batch_size and shuffle_seed as used.
+    w : numpy.ndarray, shape (num_features,), float32
+        Estimated weights.
+    b : float
+        Estimated bias.
+    epoch_losses : tuple of float
+        After each epoch, the notebook's loss, averaged over all examples.
+    moving_losses : tuple of float, or None
+        straight_dope's moving average of the batch losses, every 500 batches; None for d2l.
+    w_error : numpy.ndarray, shape (num_features,), float32, or None
+        True minus estimated weights; None where the truth is unknown.
+    b_error : float or None
+        True minus estimated bias.
+    ctx : mxnet.Context
+        Where it was computed.
+    seconds : float
+        How long training took, data and set-up left out.
+    transcript : str
+        The lines that the notebook prints while it trains.
+    batch_losses : numpy.ndarray, shape (steps,), float32
+        The mean loss of each batch, before its step.
+    features : numpy.ndarray, shape (num_examples, num_features), float32
+    labels : numpy.ndarray, shape (num_examples,), float32
+        The data trained on.
+    """
+
+    notebook: str
+    settings: Settings
+    w: numpy.ndarray
+    b: float
+    epoch_losses: Tuple[float, ...]
+    moving_losses: Optional[Tuple[float, ...]]
+    w_error: Optional[numpy.ndarray]
+    b_error: Optional[float]
+    ctx: mx.Context
+    seconds: float
+    transcript: str = field(repr=False)
+    batch_losses: numpy.ndarray = field(repr=False)
+    features: numpy.ndarray = field(repr=False)
+    labels: numpy.ndarray = field(repr=False)
+
+    def predict(self, X):
+        """Labels that the fitted model gives.
+
+        Parameters
+        ----------
+        X : array_like, shape (num_examples, num_features)
+
+        Returns
+        -------
+        numpy.ndarray, shape (num_examples,), float32
+
+        Raises
+        ------
+        DataError
+            If X cannot be read, or has another number of features.
+        """
+        X = as_features("X", X)
+        if X.shape[1] != len(self.w):
+            raise DataError("X has {} features, the model {}; give the same features as in "
+                            "training".format(X.shape[1], len(self.w)))
+        return X @ self.w + numpy.float32(self.b)
+
+    def plot(self):
+        """Draw the loss over time, and the fitted line over the data.
+
+        The line runs along the last feature; what the model gives to the other features
+        is taken off the labels, so that the line fits the points.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Of its own: pyplot and its backend are left alone.
+        """
+        from matplotlib.figure import Figure  # not pyplot, which would choose a backend
+
+        figure = Figure(figsize=(9, 3.5), constrained_layout=True)
+        loss_axes, fit_axes = figure.subplots(1, 2)
+        steps = len(self.batch_losses)
+        per_epoch = steps // len(self.epoch_losses)
+        loss_axes.semilogy(range(1, steps + 1), self.batch_losses, linewidth=0.5, alpha=0.5,
+                           label="of each batch")
+        loss_axes.semilogy(range(per_epoch, steps + 1, per_epoch), self.epoch_losses, "o",
+                           label="over all examples")
+        loss_axes.set(xlabel="steps", ylabel="loss", title=self.notebook)
+        loss_axes.legend()
+
+        every = -(-len(self.labels) // POINTS)
+        features = numpy.asarray(self.features[::every])
+        x, others = features[:, -1], features[:, :-1] @ self.w[:-1]
+        ends = numpy.array([x.min(), x.max()])
+        fit_axes.scatter(x, self.labels[::every] - others, s=1)
+        fit_axes.plot(ends, self.w[-1] * ends + self.b, "C1",
+                      label="{:.4g} x + {:.4g}".format(self.w[-1], self.b))
+        alone = len(self.w) == 1
+        fit_axes.set(xlabel="feature" if alone else "last feature",
+                     ylabel="label" if alone else "label less the other features' part")
+        fit_axes.legend()
+        return figure
