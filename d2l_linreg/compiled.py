@@ -1,9 +1,8 @@
 """Engine "compiled": the notebooks' steps, ten to a compiled MXNet graph. Same bits, sooner."""
 import functools
 
-import numpy
-
 from ._mxnet import mx
+from .loops import as_nd, batch_rows
 
 nd, sym = mx.nd, mx.sym
 
@@ -25,10 +24,9 @@ def prepare(notebook, settings, num_features):
     graph = functools.lru_cache(None)(functools.partial(_graph, notebook, settings))
 
     def epoch(features, labels, w, b, rows):
-        if notebook == "straight_dope":  # NDArrayIter fills its last batch from the beginning
-            rows = numpy.append(rows, rows[:-len(rows) % batch_size])
-        features, labels, w, b = map(_as_nd, (features, labels, w, b))
-        rows = nd.array(rows, dtype="int32", ctx=features.context)
+        features, labels, w, b = map(as_nd, (features, labels, w, b))
+        rows = nd.array(batch_rows(notebook, batch_size, rows), dtype="int32",
+                        ctx=features.context)
         params, start = (w, b), 0
         while start < len(rows):
             taken = steps if start + steps * batch_size <= len(rows) else 1
@@ -39,10 +37,6 @@ def prepare(notebook, settings, num_features):
         w[:], b[:] = params
 
     return epoch
-
-
-def _as_nd(array):
-    return array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
 
 
 def _graph(notebook, settings, steps):

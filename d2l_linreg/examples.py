@@ -78,7 +78,8 @@ class Mapped:
         return float(numpy.average(losses, weights=[stop - start for start, stop in self.bounds]))
 
     def _block(self, start, stop):
-        return self.load(self.features[start:stop]), self.load(self.labels[start:stop])
+        return tuple(self.load(numpy.asarray(array[start:stop], dtype="float32"))
+                     for array in (self.features, self.labels))
 
 
 @contextlib.contextmanager

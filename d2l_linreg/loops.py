@@ -1,4 +1,6 @@
 """Engine "autograd": the notebooks' own steps, one by one under `autograd.record`."""
+import numpy
+
 from . import d2l, straight_dope
 from ._mxnet import mx
 
@@ -43,6 +45,17 @@ def prepare(notebook, settings, num_features):
             yield loss.asnumpy()
 
     return {"d2l": d2l_epoch, "straight_dope": straight_dope_epoch}[notebook]
+
+
+def batch_rows(notebook, batch_size, rows):
+    """An epoch's rows, made whole batches as MXNet's NDArrayIter does, from the beginning."""
+    missing = -len(rows) % batch_size if notebook == "straight_dope" else 0
+    return numpy.append(rows, rows[:missing])
+
+
+def as_nd(array):
+    """The same array as `mxnet.nd`'s, whose operators all engines but this one use."""
+    return array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
 
 
 def mean_loss(notebook, features, labels, w, b):

@@ -8,6 +8,8 @@ before every step. NumPy multiplies these many small matrices several times fast
 """
 import numpy
 
+from .loops import batch_rows
+
 dtype = "float64"
 STEPS = 4096  # in a tree: bounds the memory, however long an epoch
 MAX_FEATURES = 32  # a map holds (num_features + 2)**2 numbers; from about 48 on, steps are cheaper
@@ -30,8 +32,7 @@ def prepare(notebook, settings, num_features):
     batch_size = settings.batch_size
 
     def epoch(features, labels, w, b, rows):
-        if notebook == "straight_dope":  # NDArrayIter fills its last batch from the beginning
-            rows = numpy.append(rows, rows[:-len(rows) % batch_size])
+        rows = batch_rows(notebook, batch_size, rows)
         Z = residual_rows(features.asnumpy(), labels.asnumpy())
         theta = numpy.concatenate([w.asnumpy().ravel(), b.asnumpy(), [1]])
         for start in range(0, len(rows), STEPS * batch_size):

@@ -19,7 +19,7 @@ from .result import TrainResult
 from .settings import TRUE_B, TRUE_W, chosen, known
 from .transcript import TRANSCRIPTS
 
-ENGINES = {"compiled": "compiled", "autograd": "loops", "scan": "scan"}  # and their modules
+ENGINES = {"compiled": "compiled", "autograd": "loops", "scan": "scan", "fused": "fused"}
 
 
 def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=None,
@@ -60,9 +60,10 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
     order : array_like of int, optional
         Instead of a shuffle, the rows in the order of visiting: for d2l of shape
         (num_epochs, num_examples), for straight_dope, which shuffles once, (num_examples,).
-    engine : {"compiled", "autograd", "scan"}, default "compiled"
+    engine : {"compiled", "autograd", "scan", "fused"}, default "compiled"
         "autograd" takes the notebook's own steps one by one; "compiled" the same steps as a
-        compiled graph, bit for bit; "scan" composes steps, in float64, for few features.
+        compiled graph, bit for bit; "scan" composes steps, in float64, for at most 32 features;
+        "fused" is for wide data and agrees to float32's rounding.
     verbose : bool, default True
         Whether to print what the notebook prints.
 

@@ -104,6 +104,20 @@ def test_scan_refuses_many_features_before_any_work():
         train(data=data(50, 33), engine="scan")
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+@pytest.mark.parametrize("num_features, batch_size", [(2, 10), (300, 7), (1000, 64)])
+def test_fused_is_the_same_descent_to_rounding(notebook, num_features, batch_size):
+    X, y = data(200, num_features)
+    fused, autograd = (
+        train(notebook, data=(X, y), ctx="cpu", batch_size=batch_size, num_epochs=3,
+              learning_rate=0.3 / num_features, engine=engine, verbose=False)
+        for engine in ("fused", "autograd"))
+    # A sum of num_features float32 products, of terms up to a few units
+    bound = 6e-8 * 10 * num_features ** 0.5
+    assert abs(fused.w - autograd.w).max() < bound and abs(fused.b - autograd.b) < bound
+    numpy.testing.assert_allclose(fused.batch_losses, autograd.batch_losses, rtol=1e-3, atol=1e-6)
+
+
 def test_an_unknown_engine_is_refused():
     with pytest.raises(ValueError, match="engine is 'turbo'; it must be one of 'compiled', 'auto"):
         train(engine="turbo")

@@ -254,7 +254,7 @@ def test_a_batch_larger_than_the_data_is_one_short_batch_for_d2l():
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
-@pytest.mark.parametrize("engine", ["compiled", "autograd", "scan"])
+@pytest.mark.parametrize("engine", ["compiled", "autograd", "scan", "fused"])
 def test_divergence_stops_and_says_at_which_batch(notebook, engine):
     X, y = small()
     with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch \d+ .*learning_rate 100.0"):

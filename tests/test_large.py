@@ -1,0 +1,138 @@
+"""Examples in files larger than memory: the same training, in little memory, and checked."""
+import json
+import sys
+
+import numpy
+import pytest
+
+from d2l_linreg import DataError, DivergenceError, examples, train
+
+N, BATCH, ROWS = 1000, 8, 96  # rows to a block: 12 batches
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    rng = numpy.random.RandomState(2)
+    X = rng.standard_normal((N, 3))
+    y = X @ [1, -2, 3] + 0.5
+    numpy.save(str(tmp_path / "X.npy"), X.astype(">f8"))
+    numpy.save(str(tmp_path / "y.npy"), y.reshape(-1, 1))
+    monkeypatch.setattr(examples, "BLOCK", 4 * 3 * (ROWS + 5))  # a little more than twelve
+    return X, y, str(tmp_path / "X.npy"), str(tmp_path / "y.npy")
+
+
+def block_order(seed, num_epochs, once):
+    """Blocks in random order, rows within them in random order; the last block takes the rest."""
+    starts = list(range(0, N - ROWS + 1, ROWS))
+    stops = starts[1:] + [N]
+    orders = []
+    rng = numpy.random.RandomState(seed)
+    for _ in range(num_epochs):
+        if once:
+            rng = numpy.random.RandomState(seed)
+        orders.append(numpy.concatenate([
+            starts[block] + rng.permutation(stops[block] - starts[block])
+            for block in rng.permutation(len(starts))]))
+    return orders
+
+
+@pytest.mark.parametrize("engine", ["compiled", "autograd", "scan", "fused"])
+def test_a_file_trains_as_memory_does_in_the_same_order(engine, files):
+    X, y, features, labels = files
+    settings = dict(ctx="cpu", batch_size=BATCH, num_epochs=2, engine=engine, verbose=False)
+    mapped = train(data=features, labels=labels, shuffle_seed=3, **settings)
+    orders = block_order(3, 2, once=False)
+    assert not (orders[0] == orders[1]).all()
+    # 1,000 is 125 batches of 8, and the last block, of 136 rows, is of 17: but it may be visited
+    # anywhere, and no batch is short.
+    whole = train(data=(X, y), order=orders, **settings)
+    # Bit for bit, but for scan, which groups the steps of a block, not those of an epoch
+    rtol = 1e-9 if engine == "scan" else 0
+    numpy.testing.assert_allclose(mapped.w, whole.w, rtol=rtol)
+    numpy.testing.assert_allclose(mapped.batch_losses, whole.batch_losses, rtol=rtol,
+                               atol=1e-15 if rtol else 0)
+    numpy.testing.assert_allclose(mapped.epoch_losses, whole.epoch_losses, rtol=1e-5)
+    assert mapped.settings.shuffle_seed == 3
+
+
+def test_straight_dope_visits_a_file_in_one_order(files):
+    X, y, features, labels = files
+    settings = dict(ctx="cpu", batch_size=BATCH, num_epochs=2, verbose=False)
+    mapped = train("straight_dope", data=features, labels=labels, **settings)
+    orders = block_order(0, 2, once=True)
+    whole = train("straight_dope", data=(X, y), order=orders[0], **settings)
+    assert mapped.batch_losses.tobytes() == whole.batch_losses.tobytes()
+
+
+def test_it_says_how_it_shuffles_and_shows_a_bar(files, capsys):
+    _, _, features, labels = files
+    result = train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, num_epochs=2)
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == (
+        "1000 examples are read from file, shuffled in 10 blocks of about 96, and within each")
+    pytest.importorskip("tqdm")
+    assert "epoch 0" in err and "epoch 1" in err and "100%" in err
+    result.plot()
+    assert result.predict(numpy.zeros((1, 3))) == pytest.approx(result.b)
+
+
+def test_a_file_larger_than_the_limit_trains_in_less_than_a_gigabyte(tmp_path, run_python):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("RssAnon is read from Linux's /proc")
+    # 6 GB, sparse on disk: zeros, with a one in the first column
+    features = numpy.lib.format.open_memmap(
+        str(tmp_path / "X.npy"), "w+", "float32", (1500000, 1000))
+    features[::1000, 0] = 1
+    features.flush()
+    del features
+    numpy.save(str(tmp_path / "y.npy"), numpy.ones(1500000, "float32"))
+    gigabytes, batches, b = json.loads(run_python(r"""
+import json, re, threading, time
+from d2l_linreg import train
+peak, done = [0], threading.Event()
+def watch():
+    while not done.wait(0.01):
+        status = open("/proc/self/status").read()
+        peak[0] = max(peak[0], int(re.search(r"RssAnon:\s+(\d+) kB", status).group(1)))
+watcher = threading.Thread(target=watch)
+watcher.start()
+result = train(data="X.npy", labels="y.npy", batch_size=4096, num_epochs=1, learning_rate=0.1,
+               ctx="cpu", verbose=False)
+done.set()
+watcher.join()
+print(json.dumps([peak[0] / 1e6, len(result.batch_losses), result.b]))
+"""))
+    assert 0.05 < gigabytes < 1
+    assert batches >= 1500000 // 4096
+    assert b == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("X, y, message", [
+    (numpy.zeros((4, 2, 1)), numpy.zeros(4), r"data has shape \(4, 2, 1\)"),
+    (numpy.zeros((4, 2)), numpy.zeros(5), r"labels \(5,\)"),
+    (numpy.full((4, 2), numpy.nan), numpy.zeros(4), "data holds 8 values that are NaN"),
+    (numpy.zeros((4, 2)), numpy.array([0, 0, numpy.inf, 0]), "labels holds 1 values"),
+    (numpy.array([["a"]] * 4), numpy.zeros(4), "data holds <U1"),
+    (numpy.zeros((0, 2)), numpy.zeros(0), "data is empty"),
+])
+def test_bad_files_are_refused_before_any_work(X, y, message, tmp_path):
+    numpy.save(str(tmp_path / "X.npy"), X)
+    numpy.save(str(tmp_path / "y.npy"), y)
+    with pytest.raises(DataError, match=message):
+        train(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"))
+
+
+def test_a_file_that_is_no_npy_and_an_order_are_refused(files, tmp_path):
+    _, _, features, labels = files
+    (tmp_path / "text.npy").write_text("1,2\n")
+    with pytest.raises(DataError, match="cannot be read as an .npy file"):
+        train(data=str(tmp_path / "text.npy"), labels=labels)
+    with pytest.raises(ValueError, match="order is given, but examples from a file"):
+        train(data=features, labels=labels, order=numpy.arange(N))
+
+
+def test_divergence_in_a_file_says_where(files):
+    _, _, features, labels = files
+    with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch 0"):
+        train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, learning_rate=100,
+              verbose=False)
