@@ -166,6 +166,15 @@ def table(results):
     return text + "\nMeasured on {machine}.\n".format(**results)
 
 
+def show_in_readme(text):
+    """Put the table where README shows it."""
+    readme = Path(__file__).parent.parent / "README.md"
+    before, rest = readme.read_text().split("<!-- benchmarks/results/table.md -->\n")
+    _, after = rest.split("<!-- end -->")
+    readme.write_text(before + "<!-- benchmarks/results/table.md -->\n" + text + "<!-- end -->"
+                      + after)
+
+
 def picture(results):
     figure = Figure(figsize=(10, 4), constrained_layout=True)
     bars, lines = figure.subplots(1, 2)
@@ -198,6 +207,7 @@ def main():
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (RESULTS / "table.md").write_text(table(results))
+    show_in_readme(table(results))
     picture(results).savefig(str(RESULTS / "speed.png"), dpi=110)
 
 

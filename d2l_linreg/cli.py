@@ -68,7 +68,8 @@ def _parser():
                        "features (.npy, which may be larger than memory)")
     train.add_argument("--label", metavar="COLUMN", help="the table's column of labels")
     train.add_argument("--labels", metavar="FILE", help="labels that go with features in .npy")
-    train.add_argument("--engine", default="compiled", choices=("compiled", "autograd", "scan", "fused"),
+    train.add_argument("--engine", default="compiled",
+                       choices=("compiled", "autograd", "scan", "fused"),
                        help="default: %(default)s")
     train.add_argument("--ctx", default="auto",
                        help="auto, cpu, gpu or gpu(1) (default: %(default)s)")

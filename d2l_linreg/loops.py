@@ -10,7 +10,8 @@ dtype = "float32"
 def prepare(notebook, settings, num_features):
     """Get ready to train as a notebook does.
 
-    Every engine is a module with this function and `dtype`, the type it computes in.
+    Every engine is a module with this function, `mean_loss`, and `dtype`, the type it
+    computes in.
 
     Parameters
     ----------

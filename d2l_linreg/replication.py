@@ -38,7 +38,7 @@ class Replicates:
 
     @property
     def figures(self):
-        """What the notebook's training cell prints, run by run and in its order: (runs, 6 or 10)."""
+        """What the notebook's training cell prints, in its order: shape (runs, 6 or 10)."""
         if self.moving_losses is not None:
             return self.moving_losses
         return numpy.column_stack([self.epoch_losses, self.w_error, self.b_error])

@@ -69,7 +69,7 @@ class Reproduction:
             "The recovered shuffles were found by search; they are not the authors' own.")
 
     def to_json(self):
-        """The same as JSON: `ok`, `mxnet`, `figures`; a `reason`, a `percentile` if there is one."""
+        """The same as JSON: `ok`, `mxnet`, `figures`; `reason` and `percentile` where there are."""
         figures = [{key: value for key, value in asdict(figure).items()
                     if key not in ("reason", "percentile") or value is not None}
                    for figure in self.figures]
@@ -189,7 +189,7 @@ def _straight_dope_cells(ctx):
 
 
 def _among(replicates, figures):
-    """Published training figures with their percentiles among replicates', shape (runs, figures)."""
+    """Published training figures, with percentiles among replicates, shape (runs, figures)."""
     for values, figure in zip(replicates.T, figures):
         digits = -Decimal(figure.published).as_tuple().exponent
         # As many as are printed: a tie, half of it, counts as below.
@@ -199,7 +199,7 @@ def _among(replicates, figures):
 
 
 def _trained(notebook, ctx):
-    """The training lines by the notebook's own steps; by the compiled ones they must be the same."""
+    """The training lines by the notebook's own steps; the compiled ones must print the same."""
     by_steps, compiled = (train(notebook, ctx=ctx, engine=engine, verbose=False).transcript
                           for engine in ("autograd", "compiled"))
     if compiled != by_steps:

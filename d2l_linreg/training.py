@@ -1,7 +1,6 @@
 """Training as the two notebooks do it."""
 import importlib
 import itertools
-import math
 import os
 import time
 from dataclasses import replace
@@ -14,7 +13,6 @@ from .contexts import as_context
 from .data import as_array, as_examples, map_examples
 from .errors import DivergenceError
 from .examples import InMemory, Mapped
-from .loops import mean_loss
 from .result import TrainResult
 from .settings import TRUE_B, TRUE_W, chosen, known
 from .transcript import TRANSCRIPTS
@@ -133,7 +131,7 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
                     batch_losses.append(losses)
                     transcript.after_batches(epoch, batch, losses)
                     batch += len(losses)
-            loss = source.average(lambda *block: mean_loss(notebook, *block, w, b))
+            loss = source.average(lambda *block: engine.mean_loss(notebook, *block, w, b))
             _check_finite([loss], "after batch {} of epoch {}", batch - 1, epoch, settings)
             epoch_losses.append(loss)
             transcript.after_epoch(epoch, loss)
@@ -188,7 +186,9 @@ def _orders(own, settings, own_data, num_examples, order):
         else:
             settings = replace(settings, shuffle_seed=0)
     if order is not None:
-        return settings, itertools.repeat(order, settings.num_epochs) if own.shuffles_once else order
+        if own.shuffles_once:
+            order = itertools.repeat(order, settings.num_epochs)
+        return settings, order
     return settings, shuffles(own, settings, num_examples)
 
 
