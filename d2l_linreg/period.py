@@ -10,6 +10,7 @@ import numpy
 from . import d2l, published, training  # all that takes MXNet's own, before it is replaced
 from ._mxnet import mx, reseeded
 from .contexts import as_context
+from .pictures import pictures_of_then
 from .printing import default_printing, printing_of_2017
 from .settings import known
 from .streams import normal_2017, normal_2019
@@ -21,7 +22,8 @@ def as_published(notebook, ctx=None):
 
     The random stream starts as in a new process, and is the one of then: `np.random.normal`
     for d2l; `nd.random_normal`, `nd.random.normal` and `mx.random.normal` for straight_dope.
-    Arrays and floats are printed as by the NumPy of then. For d2l, `import d2l` works
+    Arrays and floats are printed as by the NumPy of then; figures have the size, and scatter
+    plots the axes, that they had in Jupyter. For d2l, `import d2l` works
     without that package. For straight_dope, `NDArrayIter` shuffles once, when it is made.
 
     Shuffles whose outcome was published come out so: for d2l the first four calls of
@@ -60,6 +62,7 @@ def as_published(notebook, ctx=None):
     with contextlib.ExitStack() as stack:
         stack.enter_context(default)
         stack.enter_context(reseeded(0))
+        stack.enter_context(pictures_of_then())
         {"d2l": _enter_2019, "straight_dope": _enter_2017}[notebook](stack)
         yield
 

@@ -1,33 +1,53 @@
 """The scatter plots: the same points on the same axes as in the sources."""
+import base64
 import io
 
 import matplotlib.image
 import numpy
 import pytest
-from matplotlib.figure import Figure
 
-from d2l_linreg import published, straight_dope
-from d2l_linreg._mxnet import seeded
+from d2l_linreg import execution, published
 
 PUBLISHED = matplotlib.image.imread(io.BytesIO(published.scatter_png()))
 # Inside the published picture's frame, which lies on rows 11 and 229, columns 35 and 370
 INSIDE = slice(12, 229), slice(36, 370)
 
 
-def drawn(seed):
-    """The same plot by today's matplotlib, in the size of 2017's Jupyter."""
-    with seeded(seed):
-        X, y = straight_dope.synthetic_data()
-    figure = Figure(figsize=(6, 4), dpi=72)
-    figure.subplots_adjust(left=0.125, right=0.9, bottom=0.125, top=0.88)
-    axes = figure.subplots()
-    axes.scatter(X[:, 1].asnumpy(), y.asnumpy())
-    axes.axis(published.document("straight_dope")["scatter_axes"])
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    picture.seek(0)
-    # The frame's upper left corner is at 288 * 0.12 = 34.56 and 432 * 0.125 = 54.
-    return matplotlib.image.imread(picture)[35:35 + 217, 55:55 + 334]
+@pytest.mark.parametrize("notebook, figsize, size, axes", [
+    # Printed by matplotlib 2.0.2, whose picture is the published one in every pixel
+    ("straight_dope", None, None, [-4.6155336, 4.1966048, -11.4299704, 24.9200093]),
+    # Printed by matplotlib 3.1.1, of July 2019, in Jupyter's settings of then
+    ("d2l", (3.5, 2.5), 1, [-3.6370349, 3.7382586, -12.8512313, 18.5173995]),
+])
+def test_unmodified_code_draws_on_the_axes_of_then(notebook, figsize, size, axes, run_python):
+    program = """
+from d2l_linreg import as_published, d2l, straight_dope
+from d2l_linreg._mxnet import seeded
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+before = matplotlib.axes.Axes.scatter, dict(matplotlib.rcParams)
+with as_published({notebook!r}):
+    if {figsize}:
+        plt.rcParams["figure.figsize"] = {figsize}
+    with seeded({seed}):
+        X, y = {draw}
+    plt.scatter(X[:, 1].asnumpy(), y.asnumpy(), {size})
+    print(*plt.axis())
+assert before == (matplotlib.axes.Axes.scatter, dict(matplotlib.rcParams))
+""".format(notebook=notebook, figsize=figsize, size=size, seed=int(notebook != "d2l"),
+           draw="d2l.synthetic_data([2, -3.4], 4.2, 1000)" if notebook == "d2l"
+           else "straight_dope.synthetic_data()")
+    drawn = [float(limit) for limit in run_python(program).split()]
+    assert drawn == pytest.approx(axes, abs=1e-4)
+
+
+def inside_frame(png):
+    """The pixels inside the axes' frame: its lines are the long dark ones."""
+    picture = matplotlib.image.imread(io.BytesIO(png))
+    dark = picture[..., :3].max(axis=2) < 0.35
+    rows, columns = (numpy.flatnonzero(dark.mean(axis=axis) > 0.6) for axis in (1, 0))
+    return picture[rows[0] + 1:rows[-1], columns[0] + 1:columns[-1]]
 
 
 def overlap(one, other):
@@ -36,11 +56,29 @@ def overlap(one, other):
     return (one & other).sum() / (one | other).sum()
 
 
-def test_straight_dope_scatter_covers_the_published_pixels():
-    # Measured: 0.975 with matplotlib 3.11, whose edges are smoothed otherwise; with 2.0.2 every
-    # pixel is the same. Another seed's points come to less than 0.8.
-    assert overlap(PUBLISHED[INSIDE], drawn(seed=1)) > 0.96
-    assert overlap(PUBLISHED[INSIDE], drawn(seed=2)) < 0.85
+@pytest.mark.parametrize("seed, least, most", [(1, 0.99, 1), (2, 0, 0.85)])
+def test_unmodified_code_draws_the_published_picture(seed, least, most, tmp_path):
+    # Measured: 1, each pixel, for the published data; 0.76 for those of another seed
+    path = tmp_path / "book.md"
+    path.write_text("""
+```python
+%matplotlib inline
+import matplotlib.pyplot as plt
+import mxnet as mx
+from mxnet import nd
+mx.random.seed({})
+X = nd.random_normal(shape=(10000, 2))
+y = 2 * X[:, 0] - 3.4 * X[:, 1] + 4.2 + .01 * nd.random_normal(shape=(10000,))
+plt.scatter(X[:, 1].asnumpy(), y.asnumpy())
+plt.show()
+```
+""".format(seed))
+    (cell,) = [c for c in execution.run(str(path)).notebook.cells if "scatter" in c.source]
+    (png,) = [base64.b64decode(o.data["image/png"]) for o in cell.outputs if "data" in o]
+    now, was = inside_frame(png), PUBLISHED[INSIDE]
+    height, width = min(now.shape[0], was.shape[0]), min(now.shape[1], was.shape[1])
+    assert (height, width) == (217, 334) or seed != 1
+    assert least <= overlap(now[:height, :width], was[:height, :width]) <= most
 
 
 @pytest.mark.parametrize("axis, published_ticks", [
