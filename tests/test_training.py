@@ -1,5 +1,6 @@
 """train() and its result."""
 import random
+import threading
 
 import matplotlib
 import numpy
@@ -101,6 +102,29 @@ def test_same_arguments_same_bits_whatever_ran_before(notebook):
         assert same(first, train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False))
     other = train(notebook, data=small(), ctx="cpu", shuffle_seed=4, verbose=False)
     assert not same(first, other)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "autograd"])
+def test_four_threads_at_once_train_as_one_after_the_other(engine):
+    def run(k, results):
+        results[k] = train(NOTEBOOKS[k % 2], data=small(), ctx="cpu", shuffle_seed=k,
+                           engine=engine, verbose=False)
+
+    alone, together = {}, {}
+    for k in range(4):
+        run(k, alone)
+    threads = [threading.Thread(target=run, args=(k, together)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(same(alone[k], together[k]) for k in range(4))
+
+
+def test_inside_a_callers_autograd_record_nothing_is_different():
+    outside = train(data=small(), ctx="cpu", verbose=False)
+    with mx.autograd.record():
+        assert same(outside, train(data=small(), ctx="cpu", engine="autograd", verbose=False))
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
