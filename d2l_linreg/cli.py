@@ -193,16 +193,6 @@ def _check_picture_format(path):
 
 
 def _run(arguments):
-    try:
-        import nbformat
-
-        from . import execution
-        if arguments.html:
-            from nbconvert import HTMLExporter
-    except ImportError as error:
-        raise ImportError("{}; `run` needs the extra notebooks: pip install "
-                          "'.[notebooks]'".format(error)) from error
-
     path = arguments.notebook
     output = arguments.output
     if not os.path.isfile(path):
@@ -218,6 +208,15 @@ def _run(arguments):
                              .format(written))
     if arguments.html and os.path.realpath(output) == os.path.realpath(arguments.html):
         raise ValueError("--output and --html are both {!r}; name two files".format(output))
+    try:
+        import nbformat
+
+        from . import execution
+        if arguments.html:
+            from nbconvert import HTMLExporter
+    except ImportError as error:
+        raise ImportError("{}; `run` needs the extra notebooks: pip install "
+                          "'.[notebooks]'".format(error)) from error
     if arguments.ctx:
         from .contexts import as_context
 
@@ -226,10 +225,10 @@ def _run(arguments):
     print("as {} published it, with shuffles found by search, not the authors' own:".format(
         executed.published_notebook))
     print(executed)
-    print("written:", output)
     _write_text(output, nbformat.writes(executed.notebook) + "\n")
     if arguments.html:
         _write_text(arguments.html, HTMLExporter().from_notebook_node(executed.notebook)[0])
+    print("written:", *filter(None, (output, arguments.html)))
     return 0 if executed.ok else 1
 
 

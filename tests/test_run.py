@@ -152,7 +152,7 @@ def test_the_command_writes_notebook_and_page_and_never_its_input(tmp_path, caps
     assert main(["run", "book.md", "--html", "book.html"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "as d2l published it, with shuffles found by search, not the authors' own:"
-    assert lines[1].startswith("cell ") and lines[-1] == "written: book-executed.ipynb"
+    assert lines[1].startswith("cell ") and lines[-1] == "written: book-executed.ipynb book.html"
     written = nbformat.read("book-executed.ipynb", as_version=4)
     nbformat.validate(written)
     code = [cell for cell in written.cells if cell.cell_type == "code"]
