@@ -164,9 +164,8 @@ def _compare(number, was, now, notebook):
     errors = [output for output in now.outputs if output.output_type == "error"]
     error = "{}: {}".format(errors[0].ename, errors[0].evalue) if errors else None
     stored = documents.printed(was) if was is not None else ""
-    stored = stored or None  # a picture has no text to compare
     fresh = documents.printed(now)
-    if stored is None:
+    if not stored:  # a picture, say, has no text to compare
         return Comparison(number, None, fresh, None, error)
     if stored == fresh:
         return Comparison(number, stored, fresh, IDENTICAL, error)

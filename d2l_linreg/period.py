@@ -4,6 +4,7 @@ import importlib.util
 import numbers
 import random
 import sys
+from unittest.mock import patch
 
 import numpy
 
@@ -70,12 +71,13 @@ def as_published(notebook, ctx=None):
 def _enter_2019(stack):
     stack.enter_context(default_printing())
     normal = _drawing(normal_2019, mx.np.random.normal, ("loc", "scale", "size", "dtype", "ctx"))
-    stack.enter_context(_replaced(mx.np.random, "normal", normal))
-    stack.enter_context(_replaced(random, "shuffle", _published_shuffle()))
-    found = None if "d2l" in sys.modules else importlib.util.find_spec("d2l")
-    if "d2l" not in sys.modules and (found is None or found.origin is None):  # none, or a folder
-        sys.modules["d2l"] = d2l
-        stack.callback(sys.modules.pop, "d2l", None)
+    stack.enter_context(patch.object(mx.np.random, "normal", normal))
+    stack.enter_context(patch.object(random, "shuffle", _published_shuffle()))
+    if "d2l" not in sys.modules:
+        found = importlib.util.find_spec("d2l")
+        if found is None or found.origin is None:  # no package, or a mere folder
+            sys.modules["d2l"] = d2l
+            stack.callback(sys.modules.pop, "d2l", None)
 
 
 def _enter_2017(stack):
@@ -85,18 +87,8 @@ def _enter_2017(stack):
                                 (mx.nd.random, "normal", in_order),
                                 (mx.random, "normal", in_order)):
         normal = _drawing(normal_2017, getattr(module, name), names)
-        stack.enter_context(_replaced(module, name, normal))
-    stack.enter_context(_replaced(mx.io, "NDArrayIter", _published_iterator()))
-
-
-@contextlib.contextmanager
-def _replaced(owner, name, replacement):
-    original = getattr(owner, name)
-    setattr(owner, name, replacement)
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
+        stack.enter_context(patch.object(module, name, normal))
+    stack.enter_context(patch.object(mx.io, "NDArrayIter", _published_iterator()))
 
 
 def _drawing(stream, plain, names):
@@ -129,18 +121,16 @@ def _drawing(stream, plain, names):
 def _published_shuffle():
     """`random.shuffle`, with d2l's published outcomes for its first shuffles of 0 to 999."""
     plain = random.shuffle
-    rows = published.document("d2l")["minibatch_rows"]
-    recovered = iter(published.order("d2l").tolist())
-    first = [True]
+    beginnings = iter([published.document("d2l")["minibatch_rows"],
+                       *published.order("d2l").tolist()])
 
     def shuffle(x, *arguments, **keywords):
         ours = isinstance(x, list) and x == list(range(1000))
         plain(x, *arguments, **keywords)
-        if ours and first:
-            first.clear()
-            x[:] = rows + [row for row in x if row not in rows]
-        elif ours:
-            x[:] = next(recovered, x)
+        if ours:
+            beginning = next(beginnings, [])
+            rest = set(x).difference(beginning)
+            x[:] = beginning + [row for row in x if row in rest]
 
     return shuffle
 
@@ -161,7 +151,7 @@ def _published_iterator():
                 else:
                     plain(rows)
 
-            with _replaced(numpy.random, "shuffle", shuffle):
+            with patch.object(numpy.random, "shuffle", shuffle):
                 super().__init__(*arguments, **keywords)
             self.shuffle = False  # from now on, reset() rewinds
 

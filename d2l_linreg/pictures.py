@@ -1,5 +1,6 @@
 """How matplotlib drew, in Jupyter, when the notebooks were run."""
 import contextlib
+from unittest.mock import patch
 
 import numpy
 
@@ -31,9 +32,5 @@ def pictures_of_then():
             self.autoscale_view()
         return points
 
-    with matplotlib.rc_context(_INLINE):
-        Axes.scatter = scatter
-        try:
-            yield
-        finally:
-            Axes.scatter = plain
+    with matplotlib.rc_context(_INLINE), patch.object(Axes, "scatter", scatter):
+        yield

@@ -268,7 +268,8 @@ def rounding_bound(notebook, figure, value):
     """
     if figure.startswith("loss"):
         return Decimal("1e-6")
-    shrinkage = {"d2l": 0.03, "straight_dope": 2 * 0.001}[notebook]
+    own = NOTEBOOKS[notebook]
+    shrinkage = own.hessian * own.settings.learning_rate
     deviation = math.sqrt(2) * 2**-22 / math.sqrt(3) / math.sqrt(2 * shrinkage)
     if figure.startswith("error"):
         return Decimal(4 * deviation)

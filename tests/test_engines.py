@@ -1,17 +1,12 @@
 """The engines: "compiled" is "autograd" bit for bit, "scan" is the same descent in float64."""
 import numpy
 import pytest
+from descent import loop_in_float64, same
 
 from d2l_linreg import published, train
 from d2l_linreg.environment import shortfalls
 
 NOTEBOOKS = ("d2l", "straight_dope")
-
-
-def same(one, other):
-    return (one.w.tobytes() == other.w.tobytes() and one.b == other.b
-            and one.batch_losses.tobytes() == other.batch_losses.tobytes()
-            and one.epoch_losses == other.epoch_losses and one.transcript == other.transcript)
 
 
 def data(num_examples, num_features, seed=0):
@@ -50,22 +45,6 @@ def test_compiled_takes_a_wide_batch_and_one_larger_than_the_data():
                   learning_rate=0.0001, engine=engine, verbose=False)
             for engine in ("compiled", "autograd"))
         assert same(compiled, autograd)
-
-
-def loop_in_float64(notebook, X, y, w, b, orders, learning_rate, batch_size):
-    """The notebook's descent in NumPy, a step at a time, from the gradient on paper."""
-    X, y, w, b = (numpy.array(a, dtype="float64") for a in (X, y, w, b))
-    losses = []
-    for rows in orders:
-        if notebook == "straight_dope":
-            rows = numpy.append(rows, rows[:-len(rows) % batch_size])
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start:start + batch_size]
-            r = X[batch] @ w + b - y[batch]
-            losses.append((r ** 2).mean() / (2 if notebook == "d2l" else 1))
-            step = learning_rate / batch_size * (1 if notebook == "d2l" else 2)
-            w, b = w - step * X[batch].T @ r, b - step * r.sum()
-    return w, b, numpy.array(losses)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)

@@ -5,6 +5,7 @@ import threading
 import matplotlib
 import numpy
 import pytest
+from descent import loop_in_float64, same
 
 import d2l_linreg
 from d2l_linreg import DataError, DivergenceError, d2l, published, straight_dope, train
@@ -17,30 +18,6 @@ def small(num_examples=60, num_features=3):
     rng = numpy.random.RandomState(5)
     X = rng.standard_normal((num_examples, num_features)).astype("float32")
     return X, (X @ numpy.arange(1, num_features + 1) + 0.5).astype("float32")
-
-
-def same(one, other):
-    return (one.w.tobytes() == other.w.tobytes() and one.b == other.b
-            and one.batch_losses.tobytes() == other.batch_losses.tobytes()
-            and one.epoch_losses == other.epoch_losses and one.transcript == other.transcript)
-
-
-def loop_in_float64(notebook, X, y, w, b, rows_of_epochs, learning_rate, batch_size):
-    """The same descent in NumPy, from the gradient on paper: r x and r, of 1/2 r^2."""
-    X, y, w, b = (numpy.array(a, dtype="float64") for a in (X, y, w, b))
-    losses = []
-    for rows in rows_of_epochs:
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start:start + batch_size]
-            r = X[batch] @ w + b - y[batch]
-            if notebook == "d2l":
-                losses.append((r ** 2).mean() / 2)
-                step = learning_rate / batch_size  # even for the short last batch
-            else:
-                losses.append((r ** 2).mean())
-                step = 2 * learning_rate / len(batch)
-            w, b = w - step * X[batch].T @ r, b - step * r.sum()
-    return w, b, losses
 
 
 @pytest.mark.parametrize("notebook, batch_size", [
