@@ -6,7 +6,7 @@ otherwise: so this engine agrees with the notebooks' own steps to rounding, not 
 from ._mxnet import mx
 from .loops import as_nd, batch_rows
 
-nd = mx.nd
+nd, sym = mx.nd, mx.sym
 
 dtype = "float32"
 
@@ -22,21 +22,29 @@ def prepare(notebook, settings, num_features):
         weight, bias = w.reshape((1, -1)).copy(), b.copy()
         for param in (weight, bias):
             param.attach_grad()
+        batch_loss = _graph(notebook)  # for this call alone: threads cannot share its buffers
         for start in range(0, len(rows), batch_size):
             batch = rows[start:start + batch_size]
             with mx.autograd.record():
-                output = nd.FullyConnected(features.take(batch), weight, bias, num_hidden=1)
-                loss = (output.reshape((-1,)) - labels.take(batch)) ** 2
-                loss = nd.mean(loss / 2 if notebook == "d2l" else loss)
+                loss = batch_loss(features, batch, weight, bias, labels)
             loss.backward()
             # d2l divides a short batch's summed gradient by the full batch size.
             rate = settings.learning_rate * len(batch) / batch_size
             for param in (weight, bias):
-                param[:] = param - rate * param.grad
+                nd.sgd_update(param, param.grad, rate, out=param)
             yield loss.asnumpy().reshape(1)
         w[:], b[:] = weight.reshape((-1, 1)), bias
 
     return epoch
+
+
+def _graph(notebook):
+    """The mean loss of a batch: a function of features, rows, weight, bias, labels."""
+    features, rows, weight, bias, labels = map(
+        sym.var, ("features", "rows", "weight", "bias", "labels"))
+    output = sym.FullyConnected(sym.take(features, rows), weight, bias, num_hidden=1)
+    loss = sym.mean((output.reshape((-1,)) - sym.take(labels, rows)) ** 2)
+    return nd.CachedOp(loss / 2 if notebook == "d2l" else loss, [("static_alloc", True)])
 
 
 def mean_loss(notebook, features, labels, w, b):
