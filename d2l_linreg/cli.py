@@ -52,8 +52,9 @@ def _parser():
                     "Exits 0 if none is different, 1 if one is.")
     reproduce.add_argument("--notebook", choices=published.NOTEBOOKS, help="default: both")
     reproduce.add_argument("--ctx", default="cpu", help="where to train (default: %(default)s)")
-    reproduce.add_argument("--runs", type=int, default=0, metavar="N",
-                           help="hold the training figures against N other shuffles, too")
+    reproduce.add_argument("--runs", type=int, default=1000, metavar="N",
+                           help="hold the training figures against N other shuffles, 1,000 or "
+                           "more; or 0 for none (default: %(default)s)")
     reproduce.add_argument("--json", metavar="PATH", type=_new_file, help="write the figures there")
     reproduce.set_defaults(command=_reproduce)
 

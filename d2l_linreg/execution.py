@@ -171,7 +171,7 @@ def _compare(number, was, now, notebook):
         return Comparison(number, stored, fresh, IDENTICAL, error)
     for cell in published.document(notebook)["cells"]:
         figures = [figure for text in (stored, fresh)
-                   for figure in compare_cell(notebook, cell, lambda: text)]
+                   for figure in compare_cell(notebook, cell, text)]
         if all(figure.verdict != DIFFERENT for figure in figures):
             return Comparison(number, stored, fresh, TO_ROUNDING, error)
     return Comparison(number, stored, fresh, DIFFERENT, error)

@@ -4,17 +4,15 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
-import numpy
-
-from . import d2l, published, straight_dope
+from . import d2l, monte_carlo, published, straight_dope
 from ._mxnet import mx, numpy_semantics, seeded
 from .contexts import as_context
 from .printing import default_printing
-from .replication import replicate
+from .replication import Replicates, replicate
 from .settings import NOTEBOOKS, TRUE_B, TRUE_W, as_integer, known
 from .training import train
 
@@ -22,6 +20,7 @@ IDENTICAL = "identical"
 RECOVERED = "identical (recovered shuffle)"
 TO_ROUNDING = "to rounding"
 DIFFERENT = "different"
+ORDINARY, UNUSUAL = "ordinary", "unusual"
 
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?|^\d+$|\b(?:nan|inf)\b", re.MULTILINE)
 
@@ -34,7 +33,7 @@ class Figure:
     same, given an order of the examples found by search), "to rounding" (other characters,
     within `rounding_bound`) or "different"; then `reason` says why, if a computation failed.
     `percentile` tells of a training figure, if replicates were asked for, how many percent of
-    them lie below the published value (of ties, in its printed digits, half).
+    them lie below the published value (see `monte_carlo.percentiles`).
     """
 
     notebook: str
@@ -47,33 +46,91 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """The text that one cell printed when it was published, and what it prints now.
+
+    `reproduced` is None where the computation failed.
+    """
+
+    notebook: str
+    cell: str
+    published: str
+    reproduced: Optional[str]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """How unusual a notebook's training figures are, all together, among other shuffles.
+
+    `p_value` is that of `monte_carlo.p_value` among `runs` replicates, None if making them
+    failed; then `reason` says why.
+    """
+
+    notebook: str
+    runs: int
+    p_value: Optional[float]
+    reason: Optional[str] = None
+
+    @property
+    def verdict(self):
+        """"ordinary", or "unusual" where the p-value is at most `monte_carlo.ALPHA`."""
+        return ORDINARY if (self.p_value or 0) > monte_carlo.ALPHA else UNUSUAL
+
+    def __str__(self):
+        if self.reason is not None:
+            return "{}: the replicates failed: {}".format(self.notebook, self.reason)
+        return ("{}: as published, the training figures together are {} among {} other shuffles: "
+                "p = {:.3f}.".format(self.notebook, self.verdict, self.runs, self.p_value))
+
+
+@dataclass(frozen=True)
 class Reproduction:
-    """All figures of a fresh run, with the version of MXNet that it ran on."""
+    """All figures of a fresh run, with the version of MXNet that it ran on.
+
+    `cells` are the texts that the figures were read from. `joint` holds a verdict a notebook,
+    from the `replicates` of that name, if they were asked for.
+    """
 
     mxnet: str
     figures: Tuple[Figure, ...]
+    cells: Tuple[Cell, ...]
+    joint: Tuple[Joint, ...] = ()
+    replicates: Dict[str, Replicates] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ok(self):
-        """Whether there are figures, and none of them is different."""
-        return bool(self.figures) and all(f.verdict != DIFFERENT for f in self.figures)
+        """Whether there are figures, none is different and, together, none are unusual."""
+        return (bool(self.figures) and all(f.verdict != DIFFERENT for f in self.figures)
+                and all(joint.verdict == ORDINARY for joint in self.joint))
 
     @property
     def summary(self):
-        """How many figures got which verdict, in two lines."""
+        """How many figures got which verdict, and where they lie among other shuffles."""
         counts = Counter(figure.verdict for figure in self.figures)
         verdicts = ", ".join("{} {}".format(counts[verdict], verdict) for verdict in
                              (IDENTICAL, RECOVERED, TO_ROUNDING, DIFFERENT) if counts[verdict])
-        return "{} of {} identical on MXNet {}: {}.\n{}".format(
-            counts[IDENTICAL] + counts[RECOVERED], len(self.figures), self.mxnet, verdicts,
-            "The recovered shuffles were found by search; they are not the authors' own.")
+        lines = ["{} of {} identical on MXNet {}: {}.".format(
+            counts[IDENTICAL] + counts[RECOVERED], len(self.figures), self.mxnet, verdicts)]
+        lines.append("The recovered shuffles were found by search; they are not the authors' own.")
+        lines += map(str, self.joint)
+        if self.joint:
+            lines.append("(Unusual is p up to {}, a false alarm for {:.2%} of shuffles.)".format(
+                monte_carlo.ALPHA, monte_carlo.false_alarm_rate(self.joint[0].runs)))
+        return "\n".join(lines)
 
     def to_json(self):
-        """The same as JSON: `ok`, `mxnet`, `figures`; `reason` and `percentile` where there are."""
-        figures = [{key: value for key, value in asdict(figure).items()
+        """The same as JSON: `ok`, `mxnet`, `figures`, `joint`.
+
+        In each figure `reason` and `percentile`, and in `joint` `reason`, where there are.
+        """
+        def known_of(part):
+            return {key: value for key, value in asdict(part).items()
                     if key not in ("reason", "percentile") or value is not None}
-                   for figure in self.figures]
-        return json.dumps({"ok": self.ok, "mxnet": self.mxnet, "figures": figures}, indent=1) + "\n"
+
+        return json.dumps({
+            "ok": self.ok, "mxnet": self.mxnet, "figures": list(map(known_of, self.figures)),
+            "joint": [dict(known_of(joint), verdict=joint.verdict) for joint in self.joint],
+        }, indent=1) + "\n"
 
     def __str__(self):
         rows = [("notebook", "figure", "published", "reproduced", "verdict")]
@@ -87,7 +144,7 @@ class Reproduction:
         return "\n".join(lines) + "\n\n" + self.summary
 
 
-def reproduce(notebook=None, *, ctx="cpu", runs=0):
+def reproduce(notebook=None, *, ctx="cpu", runs=monte_carlo.MIN_RUNS):
     """Train afresh on real MXNet and hold every published figure against what comes out.
 
     The authors' shuffles were never recorded; mini-batches and training figures come out
@@ -99,36 +156,43 @@ def reproduce(notebook=None, *, ctx="cpu", runs=0):
         Default both.
     ctx : str or mxnet.Context, default "cpu"
         Where to train, as for `train`; a GPU's arithmetic agrees to rounding.
-    runs : int, default 0
-        How many other shuffles to hold the published training figures against; see
-        `Figure.percentile`.
+    runs : int, default 1000
+        How many other shuffles to hold the published training figures against, 1,000 or
+        more; or 0, to leave that out.
 
     Returns
     -------
     Reproduction
-        `ok`, `mxnet`, `figures`; printed, it is a table.
+        `ok`, `mxnet`, `figures`, `cells`, `joint`, `replicates`; printed, it is a table.
 
     Raises
     ------
     ValueError
-        If the notebook is unknown or, as a ContextError, `ctx` is. A computation that fails
-        raises nothing: its figures are "different", with the reason.
+        If the notebook is unknown, `runs` is not as above or, as a ContextError, `ctx` is
+        not there. A computation that fails raises nothing: its figures are "different", with
+        the reason.
     """
     if notebook is not None:
         known(notebook)
-    runs = as_integer("runs", runs, 0)
+    if as_integer("runs", runs, 0) and runs < monte_carlo.MIN_RUNS:
+        raise ValueError("runs is {}; a percentile needs at least {}, or 0 leaves them out".format(
+            runs, monte_carlo.MIN_RUNS))
     ctx = as_context(ctx)
-    figures = []
+    figures, cells, joint, replicates = [], [], [], {}
     with default_printing():
         for name in published.NOTEBOOKS if notebook is None else [notebook]:
             with numpy_semantics(name == "d2l"):
                 fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name](ctx)
                 for cell in published.document(name)["cells"]:
-                    compared = compare_cell(name, cell, fresh[cell["cell"]])
+                    text, reason = _attempt(fresh[cell["cell"]])
+                    cells.append(Cell(name, cell["cell"], cell["text"], text))
+                    compared = compare_cell(name, cell, text, reason)
                     if runs and cell["cell"] == "training":
-                        compared = _among(replicate(name, runs).figures, compared)
+                        compared, verdict, replicates[name] = _among(name, runs, list(compared))
+                        joint.append(verdict)
                     figures += compared
-    return Reproduction(mx.__version__, tuple(figures))
+    return Reproduction(
+        mx.__version__, tuple(figures), tuple(cells), tuple(joint), replicates)
 
 
 def _d2l_cells(ctx):
@@ -188,49 +252,64 @@ def _straight_dope_cells(ctx):
             "training": lambda: _trained("straight_dope", ctx)}
 
 
-def _among(replicates, figures):
-    """Published training figures, with percentiles among replicates, shape (runs, figures)."""
-    for values, figure in zip(replicates.T, figures):
-        digits = -Decimal(figure.published).as_tuple().exponent
-        # As many as are printed: a tie, half of it, counts as below.
-        values, was = numpy.round(values, digits), numpy.round(float(figure.published), digits)
-        below = (values < was).mean() + (values == was).mean() / 2
-        yield replace(figure, percentile=float(100 * below))
+def _attempt(compute):
+    """What `compute` gives, and None; or None, and why it failed."""
+    try:
+        return compute(), None
+    except Exception as error:  # whatever it is, it is why these figures do not come out
+        first_line = str(error).strip().partition("\n")[0]
+        return None, "{}: {}".format(type(error).__name__, first_line)
+
+
+def _among(notebook, runs, figures):
+    """Training figures with their percentiles among replicates, a Joint, and the replicates."""
+    def judge():
+        replicates = replicate(notebook, runs)
+        transcript = [figure.published for figure in figures], replicates.figures
+        return (monte_carlo.percentiles(*transcript).tolist(),
+                Joint(notebook, runs, monte_carlo.p_value(*transcript)), replicates)
+
+    judged, reason = _attempt(judge)
+    if reason is not None:
+        return figures, Joint(notebook, runs, None, reason), None
+    percentiles, *rest = judged
+    return (map(lambda figure, percentile: replace(figure, percentile=percentile),
+                figures, percentiles), *rest)
 
 
 def _trained(notebook, ctx):
-    """The training lines by the notebook's own steps; the compiled ones must print the same."""
-    by_steps, compiled = (train(notebook, ctx=ctx, engine=engine, verbose=False).transcript
-                          for engine in ("autograd", "compiled"))
-    if compiled != by_steps:
-        raise ArithmeticError("engine 'compiled' prints {!r}, 'autograd' {!r}".format(
-            compiled, by_steps))
+    """The training lines by the notebook's own steps, if every engine agrees with them.
+
+    "compiled" must print the same on a CPU, where it is the same to the bit; the others, and
+    any on a GPU, within `rounding_bound`.
+    """
+    by_steps, *others = (train(notebook, ctx=ctx, engine=engine, verbose=False).transcript
+                         for engine in ("autograd", "compiled", "scan", "fused"))
+    cell = dict(published.document(notebook)["cells"][-1], text=by_steps)
+    for engine, printed in zip(("compiled", "scan", "fused"), others):
+        exact = engine == "compiled" and ctx.device_type == "cpu"
+        agree = printed == by_steps if exact else all(
+            figure.verdict != DIFFERENT for figure in compare_cell(notebook, cell, printed))
+        if not agree:
+            raise ArithmeticError("engine {!r} prints {!r}, 'autograd' {!r}".format(
+                engine, printed, by_steps))
     return by_steps
 
 
-def compare_cell(notebook, cell, compute):
-    """The figures of one cell, judged."""
-    reason = None
-    try:
-        text = compute()
-    except Exception as error:  # whatever it is, it is why these figures do not come out
-        first_line = str(error).strip().partition("\n")[0]
-        reason = "{}: {}".format(type(error).__name__, first_line)
-    else:
+def compare_cell(notebook, cell, text, reason=None):
+    """The figures of one cell, judged by the text it prints now; or why there is none."""
+    if reason is None:
         # The words around the figures count too, but for the blanks that align columns.
         if _FIGURE.sub("#", text).split() != _FIGURE.sub("#", cell["text"]).split():
             reason = "printed {!r}".format(text)
-    if reason is not None:
-        reproduced = [None] * len(cell["figures"])
-    else:
-        reproduced = _FIGURE.findall(text)
+    reproduced = [None] * len(cell["figures"]) if reason is not None else _FIGURE.findall(text)
     for name, was, now in zip(cell["figures"], _FIGURE.findall(cell["text"]), reproduced):
         if now is None:
             verdict = DIFFERENT
         elif now == was:
             verdict = RECOVERED if cell["recovered_shuffle"] else IDENTICAL
         else:
-            close = (cell["cell"] == "training"
+            close = (cell["cell"] == "training" and Decimal(now).is_finite()
                      and abs(Decimal(now) - Decimal(was)) <= rounding_bound(notebook, name, was))
             verdict = TO_ROUNDING if close else DIFFERENT
         yield Figure(notebook, name, was, now, verdict, reason)

@@ -26,12 +26,18 @@ def test_reproduce_prints_the_table_and_writes_json(tmp_path):
     finished = command("reproduce", "--json", str(path))
     assert finished.returncode == 0, finished.stdout
     written = json.loads(path.read_text())
-    assert set(written) == {"ok", "mxnet", "figures"} and written["ok"] is True
+    assert set(written) == {"ok", "mxnet", "figures", "joint"} and written["ok"] is True
     assert len(written["figures"]) == 67
     for figure in written["figures"]:
+        verdict = figure["verdict"]
+        if "percentile" in figure:
+            verdict += ", percentile {:.0f}".format(figure.pop("percentile"))
         assert set(figure) == {"notebook", "figure", "published", "reproduced", "verdict"}
         assert any(line.split("  ")[0] == figure["notebook"] and figure["figure"] in line
-                   and line.endswith(figure["verdict"]) for line in finished.stdout.splitlines())
+                   and line.endswith(verdict) for line in finished.stdout.splitlines())
+    for joint in written["joint"]:
+        assert set(joint) == {"notebook", "runs", "p_value", "verdict"}
+        assert (joint["runs"], joint["verdict"]) == (1000, "ordinary")
     if not shortfalls():
         assert "\n67 of 67 identical on MXNet" in finished.stdout
         assert "9 identical, 58 identical (recovered shuffle)." in finished.stdout
@@ -40,7 +46,7 @@ def test_reproduce_prints_the_table_and_writes_json(tmp_path):
 
 
 def test_reproduce_of_one_notebook(capsys):
-    assert main(["reproduce", "--notebook", "d2l"]) == 0
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 0
     out = capsys.readouterr().out
     assert "39 of 39 identical" in out and "straight_dope" not in out
 
@@ -52,7 +58,7 @@ def test_reproduce_exits_1_when_a_figure_is_different(monkeypatch, capsys):
         return json.loads(json.dumps(document(notebook)).replace("6.000587", "6.000588"))
 
     monkeypatch.setattr(reproduction.published, "document", altered)
-    assert main(["reproduce", "--notebook", "d2l"]) == 1
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 1
     assert "1 different" in capsys.readouterr().out
 
 

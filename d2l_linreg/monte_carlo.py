@@ -1,0 +1,81 @@
+"""A Monte Carlo test: are the published training figures what other shuffles give?
+
+If the published run differed from our replicates in its shuffle only, its figures and theirs
+would be exchangeable: any place among them as likely as any other. Each figure's place is its
+percentile. For all of a notebook's together the statistic is the squared Mahalanobis distance
+from the mean, in the covariance, of replicates and published figures pooled. Its p-value is
+the fraction of all those transcripts, the published one among them, that lie no closer to the
+mean; as they are exchangeable it needs no assumption on how figures are distributed (Barnard
+1963; Besag and Clifford 1989).
+"""
+from decimal import Decimal
+
+import numpy
+
+ALPHA = 0.01  # transcripts with a p-value up to this are called unusual
+MIN_RUNS = 1000
+
+
+def false_alarm_rate(runs):
+    """How often a transcript that is nothing but another shuffle's is called unusual.
+
+    Its rank among runs + 1 is uniform, and it is called unusual in the first ALPHA of them.
+
+    Parameters
+    ----------
+    runs : int
+
+    Returns
+    -------
+    float
+        10 / 1001 for 1,000 runs.
+    """
+    return int(ALPHA * (runs + 1)) / (runs + 1)
+
+
+def percentiles(published, replicates):
+    """How many percent of the replicates lie below each published figure.
+
+    Parameters
+    ----------
+    published : sequence of str, length figures
+        As printed; replicates are rounded to as many digits, and of ties half count.
+    replicates : numpy.ndarray, shape (runs, figures)
+
+    Returns
+    -------
+    numpy.ndarray, shape (figures,)
+        From 0 to 100.
+    """
+    *others, was = _as_printed(published, replicates)
+    return 100 * ((others < was).mean(axis=0) + (others == was).mean(axis=0) / 2)
+
+
+def p_value(published, replicates):
+    """How unusual the whole transcript is: the fraction of transcripts at least as far out.
+
+    Parameters
+    ----------
+    published : sequence of str, length figures
+    replicates : numpy.ndarray, shape (runs, figures)
+
+    Returns
+    -------
+    float
+        From 1 / (runs + 1) to 1; 0 if a figure is not finite.
+    """
+    pooled = _as_printed(published, replicates)
+    if not numpy.isfinite(pooled).all():
+        return 0.0
+    # Where Q R are the centred transcripts, distances are the squared lengths of Q's rows
+    # (times runs): the covariance is R^T R / runs.
+    distances = (numpy.linalg.qr(pooled - pooled.mean(axis=0))[0] ** 2).sum(axis=1)
+    return float((distances >= distances[-1]).mean())
+
+
+def _as_printed(published, replicates):
+    """Replicates and, last, the published figures: all rounded as these were printed."""
+    pooled = numpy.vstack([replicates, [float(figure) for figure in published]])
+    for column, figure in zip(pooled.T, published):
+        numpy.round(column, -Decimal(figure).as_tuple().exponent, out=column)
+    return pooled
