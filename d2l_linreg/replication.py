@@ -70,6 +70,27 @@ def replicate(notebook="straight_dope", runs=1000, *, seed=0):
     runs, seed = as_integer("runs", runs, 1), as_integer("seed", seed, 0)
     as_integer("seed + runs - 1", seed + runs - 1, 0)
     (features, labels), (w, b) = draw(own, True, len(TRUE_W))
+    return descend(own, features, labels, w, b, runs, seed)
+
+
+def descend(own, features, labels, w, b, runs, seed):
+    """`replicate`, on the data, parameters and settings given.
+
+    Parameters
+    ----------
+    own : Notebook
+        Whose steps, with which settings.
+    features : numpy.ndarray, shape (num_examples, num_features)
+    labels : numpy.ndarray, shape (num_examples,)
+    w : numpy.ndarray, shape (num_features, 1)
+    b : numpy.ndarray, shape (1,)
+        Initial parameters.
+    runs, seed : int
+
+    Returns
+    -------
+    Replicates
+    """
     Z = scan.residual_rows(features, labels)
     start = numpy.concatenate([w.ravel(), b, [1]])
     num_batches = len(Z) // own.settings.batch_size
@@ -80,17 +101,17 @@ def replicate(notebook="straight_dope", runs=1000, *, seed=0):
         theta, batch_losses = start, []
         orders = shuffles(own, replace(own.settings, shuffle_seed=seed + run), len(Z))
         for epoch, rows in enumerate(orders):
-            losses, thetas = scan.trajectory(notebook, own.settings, Z.take(rows, axis=0), theta)
+            losses, thetas = scan.trajectory(own.name, own.settings, Z.take(rows, axis=0), theta)
             theta = thetas[-1]
             batch_losses.append(losses)
             residuals = Z @ theta
             epoch_losses[run, epoch] = residuals @ residuals / len(Z)
         w_error[run], b_error[run] = TRUE_W - theta[:-2], TRUE_B - theta[-2]
         moving_losses[run] = _moving(numpy.concatenate(batch_losses))
-    if notebook == "d2l":
+    if own.name == "d2l":
         epoch_losses /= 2
-    return Replicates(notebook, seed, w_error, b_error, epoch_losses,
-                      moving_losses if notebook == "straight_dope" else None)
+    return Replicates(own.name, seed, w_error, b_error, epoch_losses,
+                      moving_losses if own.name == "straight_dope" else None)
 
 
 def _moving(losses):

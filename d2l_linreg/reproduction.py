@@ -296,14 +296,19 @@ def _trained(notebook, ctx):
     return by_steps
 
 
+def printed_figures(text):
+    """The numbers in a text that a notebook's cell printed, as printed: a list of str."""
+    return _FIGURE.findall(text)
+
+
 def compare_cell(notebook, cell, text, reason=None):
     """The figures of one cell, judged by the text it prints now; or why there is none."""
     if reason is None:
         # The words around the figures count too, but for the blanks that align columns.
         if _FIGURE.sub("#", text).split() != _FIGURE.sub("#", cell["text"]).split():
             reason = "printed {!r}".format(text)
-    reproduced = [None] * len(cell["figures"]) if reason is not None else _FIGURE.findall(text)
-    for name, was, now in zip(cell["figures"], _FIGURE.findall(cell["text"]), reproduced):
+    reproduced = [None] * len(cell["figures"]) if reason is not None else printed_figures(text)
+    for name, was, now in zip(cell["figures"], printed_figures(cell["text"]), reproduced):
         if now is None:
             verdict = DIFFERENT
         elif now == was:

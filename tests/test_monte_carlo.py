@@ -1,0 +1,95 @@
+"""The Monte Carlo test of the published transcripts: its arithmetic, its false alarms, its power.
+
+How many of m transcripts that are nothing but other shuffles' are called unusual among n
+replicates is beta-binomial: each one's rank among n + 1 is uniform, and all of them are held
+against the same n.
+"""
+from dataclasses import replace
+
+import numpy
+import pytest
+
+from d2l_linreg import monte_carlo, reproduce, reproduction, replicate, settings, train
+from d2l_linreg.reproduction import printed_figures
+
+NOTEBOOKS = ("d2l", "straight_dope")
+
+
+def test_percentiles_count_what_lies_below_and_half_of_ties_in_the_printed_digits():
+    replicates = numpy.array([[0.104, 3e-4], [0.101, 5e-4], [0.096, 7e-4], [0.2, 9e-4]])
+    # 0.10: the first three round to it, none is below; 8e-04: three below, none ties.
+    assert monte_carlo.percentiles(["0.10", "8e-04"], replicates).tolist() == [37.5, 75]
+
+
+def test_p_value_is_the_rank_of_the_mahalanobis_distance():
+    rng = numpy.random.RandomState(0)
+    mixing = rng.standard_normal((4, 4)) * [1, 1e-3, 1e2, 1]
+    for _ in range(20):
+        pooled = numpy.round(rng.standard_normal((201, 4)) @ mixing, 6)
+        published = ["{:.6f}".format(figure) for figure in pooled[-1]]
+        inverse = numpy.linalg.inv(numpy.cov(pooled, rowvar=False))
+        centred = pooled - pooled.mean(axis=0)
+        distances = numpy.einsum("ij,jk,ik->i", centred, inverse, centred)
+        rank = (distances >= distances[-1] * (1 - 1e-9)).sum()
+        assert monte_carlo.p_value(published, pooled[:-1]) == rank / 201
+
+
+def test_p_value_of_the_farthest_is_one_in_all_and_of_replicates_that_diverge_0():
+    replicates = numpy.random.RandomState(0).standard_normal((1000, 3))
+    assert monte_carlo.p_value(["9.0", "0.0", "0.0"], replicates) == 1 / 1001
+    replicates[5, 1] = numpy.inf
+    assert monte_carlo.p_value(["0.0", "0.0", "0.0"], replicates) == 0
+
+
+def test_stated_rate_of_false_alarms():
+    # p-values up to 0.01 among 1,001 are 1/1001 to 10/1001.
+    assert monte_carlo.false_alarm_rate(1000) == 10 / 1001
+    assert monte_carlo.false_alarm_rate(1999) == 20 / 2000
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_false_alarms_among_1000_of_our_own_runs_are_as_many_as_stated(notebook):
+    transcripts = [printed_figures(train(
+        notebook, shuffle_seed=10**6 + run, engine="scan", ctx="cpu", verbose=False).transcript)
+        for run in range(1000)]
+    replicates = replicate(notebook, 1000).figures
+    p_values = numpy.array([monte_carlo.p_value(t, replicates) for t in transcripts])
+    # Beta-binomial, of 1,000 at 10 in 1,001: mean 10, standard deviation 4.4; within 4 of them
+    assert 0 < (p_values <= monte_carlo.ALPHA).sum() < 28
+    # At 1 in 2: mean 500, standard deviation sqrt(1000 / 4 * 2001 / 1002) = 22
+    assert abs((p_values <= 0.5).sum() - 500) < 4 * 22
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+@pytest.mark.parametrize("setting, factor", [("learning_rate", 1.02), ("learning_rate", 0.98)])
+def test_a_setting_off_by_two_percent_is_called_unusual(notebook, setting, factor, monkeypatch):
+    own = settings.NOTEBOOKS[notebook]
+    value = getattr(own.settings, setting) * factor
+    monkeypatch.setitem(settings.NOTEBOOKS, notebook, replace(
+        own, settings=replace(own.settings, **{setting: value})))
+    cell = reproduction.published.document(notebook)["cells"][-1]
+    published = printed_figures(cell["text"])
+    assert monte_carlo.p_value(published, replicate(notebook, 1000).figures) <= monte_carlo.ALPHA
+
+
+def test_unusual_figures_fail_a_reproduction_whose_figures_are_all_identical(monkeypatch):
+    def of_other_noise(notebook, runs):
+        found = replicate(notebook, runs)
+        return replace(found, epoch_losses=found.epoch_losses * 1.1)
+
+    monkeypatch.setattr(reproduction, "replicate", of_other_noise)
+    faulty = reproduce("d2l")
+    assert all(figure.verdict != "different" for figure in faulty.figures) and not faulty.ok
+    (joint,) = faulty.joint
+    assert joint.verdict == "unusual" and "unusual among 1000 other shuffles" in str(faulty)
+
+
+def test_replicates_that_fail_fail_the_reproduction_with_the_reason(monkeypatch):
+    def fail(notebook, runs):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(reproduction, "replicate", fail)
+    faulty = reproduce("d2l")
+    assert not faulty.ok and len(faulty.figures) == 39
+    assert "d2l: the replicates failed: MemoryError: no room" in str(faulty)
+    assert '"reason": "MemoryError: no room"' in faulty.to_json()
