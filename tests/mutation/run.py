@@ -1,0 +1,106 @@
+"""Put each fault of faults.py into a copy of the package; see who catches it.
+
+    python tests/mutation/run.py [WORDS ...]
+
+`reproduce` must catch it, or else the tests must: then results.md, beside this file, names
+who did. WORDS choose the faults whose description holds them all; then nothing is written.
+Exits 1 if a fault survives.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from faults import FAULTS, Fault
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+NO_FAULT = Fault("no fault", "__init__.py", "", "")
+LEFT_OUT = (
+    "test_mutation.py",  # fails wherever there is a fault, as it looks for its old text
+    # These take minutes, and test notebooks, searches and pages rather than numbers.
+    "test_browser.py", "test_notebooks.py", "test_recovery.py", "test_reports.py", "test_run.py")
+SURVIVED = "survived"
+
+
+def mutated(fault, folder):
+    """Copy the project into `folder`, with the fault; the old text must be there just once."""
+    for name in ("d2l_linreg", "notebooks", "tests", "recovery", "benchmarks"):
+        shutil.copytree(str(ROOT / name), str(folder / name),
+                        ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(str(ROOT / "setup.cfg"), str(folder))
+    path = folder / "d2l_linreg" / fault.file
+    text = path.read_text(encoding="utf-8")
+    if fault.old and text.count(fault.old) != 1:
+        raise ValueError("{!r}: its old text is in {} {} times, not once".format(
+            fault.what, fault.file, text.count(fault.old)))
+    path.write_text(text.replace(fault.old, fault.new) if fault.old else text, encoding="utf-8")
+
+
+def python(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=str(folder), universal_newlines=True,
+        env=dict(os.environ, PYTHONPATH=str(folder)), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+
+
+def caught_by(fault):
+    """Who catches a fault, in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        mutated(fault, folder)
+        finished = python(folder, "-m", "d2l_linreg", "reproduce", "--json", "figures.json")
+        if finished.returncode == 1:
+            figures = folder / "figures.json"
+            if not figures.exists():
+                return "reproduce: {}".format(finished.stdout.strip().splitlines()[-1])
+            found = json.loads(figures.read_text())
+            different = sum(f["verdict"] == "different" for f in found["figures"])
+            unusual = [joint["notebook"] for joint in found["joint"]
+                       if joint["verdict"] == "unusual"]
+            return "reproduce: " + ", ".join(
+                (["{} different".format(different)] if different else [])
+                + ["{} unusual".format(notebook) for notebook in unusual])
+        finished = python(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
+                          *("--ignore=tests/" + name for name in LEFT_OUT))
+        if finished.returncode == 0:
+            return SURVIVED
+        failures = [line.split(" - ")[0] for line in finished.stdout.splitlines()
+                    if line.startswith(("FAILED ", "ERROR "))]
+        return "tests: {}".format(failures[0].split(" ", 1)[1].replace("tests/", "")
+                                  if failures else finished.stdout.strip().splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="which faults; default: all")
+    parser.add_argument("--jobs", type=int, default=2, help="at once (default: %(default)s)")
+    arguments = parser.parse_args()
+    chosen = [fault for fault in FAULTS if all(word in fault.what for word in arguments.words)]
+    rows = ["| fault | in | caught by |", "| --- | --- | --- |"]
+    survivors = 0
+    if caught_by(NO_FAULT) != SURVIVED:
+        print("without a fault, too, something fails: mend that first")
+        return 1
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        for fault, by in zip(chosen, pool.map(caught_by, chosen)):
+            survivors += by == SURVIVED
+            rows.append("| {} | `{}` | {} |".format(fault.what, fault.file, by))
+            print(rows[-1], flush=True)
+    summary = "{} faults, {} of them caught.".format(len(chosen), len(chosen) - survivors)
+    print(summary)
+    if not arguments.words:
+        (HERE / "results.md").write_text(
+            "`python tests/mutation/run.py` puts in one fault at a time, runs `reproduce` and, "
+            "where that\nfinds nothing, the tests.\n\n" + summary + "\n\n" + "\n".join(rows)
+            + "\n", encoding="utf-8")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

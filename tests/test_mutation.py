@@ -1,0 +1,22 @@
+"""That the faults of mutation/faults.py can be put in; mutation/run.py puts them in."""
+from pathlib import Path
+
+import pytest
+from mutation.faults import FAULTS
+
+from d2l_linreg import published
+
+PACKAGE = Path(published.__file__).parent.parent
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
+def test_a_fault_still_has_its_place(fault):
+    text = (PACKAGE / fault.file).read_text(encoding="utf-8")
+    assert text.count(fault.old) == 1 and fault.new != fault.old
+
+
+def test_every_fault_was_tried_and_caught():
+    results = (Path(__file__).parent / "mutation" / "results.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in results.splitlines() if line.startswith("| ")][2:]
+    assert [row[0][2:] for row in rows] == [fault.what for fault in FAULTS]
+    assert all(row[2].startswith(("reproduce: ", "tests: ")) for row in rows)
