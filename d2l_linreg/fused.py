@@ -3,12 +3,15 @@
 `FullyConnected` reads a wide batch several times faster than `dot` does, and rounds
 otherwise: so this engine agrees with the notebooks' own steps to rounding, not to the bit.
 """
+import numpy
+
 from ._mxnet import mx
 from .loops import as_nd, batch_rows
 
 nd, sym = mx.nd, mx.sym
 
 dtype = "float32"
+LARGEST = float(numpy.finfo("float32").max)  # learning rate that the operator takes
 
 
 def prepare(notebook, settings, num_features):
@@ -29,7 +32,7 @@ def prepare(notebook, settings, num_features):
                 loss = batch_loss(features, batch, weight, bias, labels)
             loss.backward()
             # d2l divides a short batch's summed gradient by the full batch size.
-            rate = settings.learning_rate * len(batch) / batch_size
+            rate = min(settings.learning_rate * len(batch) / batch_size, LARGEST)
             for param in (weight, bias):
                 nd.sgd_update(param, param.grad, rate, out=param)
             yield loss.asnumpy().reshape(1)
