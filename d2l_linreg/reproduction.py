@@ -13,6 +13,7 @@ from ._mxnet import mx, numpy_semantics, seeded
 from .contexts import as_context
 from .printing import default_printing
 from .replication import Replicates, replicate
+from .result import TrainResult
 from .settings import NOTEBOOKS, TRUE_B, TRUE_W, as_integer, known
 from .training import train
 
@@ -49,13 +50,14 @@ class Figure:
 class Cell:
     """The text that one cell printed when it was published, and what it prints now.
 
-    `reproduced` is None where the computation failed.
+    `reproduced` is None where the computation failed; then `reason` says why.
     """
 
     notebook: str
     cell: str
     published: str
     reproduced: Optional[str]
+    reason: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ class Joint:
 class Reproduction:
     """All figures of a fresh run, with the version of MXNet that it ran on.
 
-    `cells` are the texts that the figures were read from. `joint` holds a verdict a notebook,
-    from the `replicates` of that name, if they were asked for.
+    `cells` are the texts that the figures were read from, `results` for each notebook what
+    training by its own steps came to, if it did. `joint` holds a verdict a notebook, from the
+    `replicates` of that name, if they were asked for.
     """
 
     mxnet: str
@@ -96,6 +99,7 @@ class Reproduction:
     cells: Tuple[Cell, ...]
     joint: Tuple[Joint, ...] = ()
     replicates: Dict[str, Replicates] = field(default_factory=dict, repr=False, compare=False)
+    results: Dict[str, TrainResult] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ok(self):
@@ -163,7 +167,8 @@ def reproduce(notebook=None, *, ctx="cpu", runs=monte_carlo.MIN_RUNS):
     Returns
     -------
     Reproduction
-        `ok`, `mxnet`, `figures`, `cells`, `joint`, `replicates`; printed, it is a table.
+        `ok`, `mxnet`, `figures`, `cells`, `joint`, `replicates`, `results`; printed, it is a
+        table.
 
     Raises
     ------
@@ -178,25 +183,26 @@ def reproduce(notebook=None, *, ctx="cpu", runs=monte_carlo.MIN_RUNS):
         raise ValueError("runs is {}; a percentile needs at least {}, or 0 leaves them out".format(
             runs, monte_carlo.MIN_RUNS))
     ctx = as_context(ctx)
-    figures, cells, joint, replicates = [], [], [], {}
+    figures, cells, joint, replicates, results = [], [], [], {}, {}
     with default_printing():
         for name in published.NOTEBOOKS if notebook is None else [notebook]:
             with numpy_semantics(name == "d2l"):
-                fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name](ctx)
+                fresh = {"d2l": _d2l_cells, "straight_dope": _straight_dope_cells}[name]()
+                fresh["training"] = lambda: _trained(name, ctx, results)
                 for cell in published.document(name)["cells"]:
                     text, reason = _attempt(fresh[cell["cell"]])
-                    cells.append(Cell(name, cell["cell"], cell["text"], text))
+                    cells.append(Cell(name, cell["cell"], cell["text"], text, reason))
                     compared = compare_cell(name, cell, text, reason)
                     if runs and cell["cell"] == "training":
                         compared, verdict, replicates[name] = _among(name, runs, list(compared))
                         joint.append(verdict)
                     figures += compared
     return Reproduction(
-        mx.__version__, tuple(figures), tuple(cells), tuple(joint), replicates)
+        mx.__version__, tuple(figures), tuple(cells), tuple(joint), replicates, results)
 
 
-def _d2l_cells(ctx):
-    """For each of the d2l notebook's outputs, a function that computes its text afresh."""
+def _d2l_cells():
+    """For each of the d2l notebook's outputs but the last, a function that computes its text."""
     own = NOTEBOOKS["d2l"]
 
     @functools.lru_cache(None)
@@ -213,12 +219,11 @@ def _d2l_cells(ctx):
         X, y = next(d2l.data_iter(own.settings.batch_size, *data(), order=rows))
         return "X =\n%s\ny =\n%s\n" % (X, y)
 
-    return {"example": example, "mini-batch": mini_batch,
-            "training": lambda: _trained("d2l", ctx)}
+    return {"example": example, "mini-batch": mini_batch}
 
 
-def _straight_dope_cells(ctx):
-    """For each of the Straight Dope notebook's outputs, a function that computes its text."""
+def _straight_dope_cells():
+    """The same for the Straight Dope notebook's."""
     own = NOTEBOOKS["straight_dope"]
 
     def printed(*arrays):
@@ -248,8 +253,7 @@ def _straight_dope_cells(ctx):
             "mini-batch": lambda: printed(next(batches()).data[0]),
             "mini-batch labels": lambda: printed(next(batches()).label[0]),
             "batches": lambda: "{}\n".format(sum(1 for _ in batches())),
-            "batches without reset": count_without_reset,
-            "training": lambda: _trained("straight_dope", ctx)}
+            "batches without reset": count_without_reset}
 
 
 def _attempt(compute):
@@ -277,14 +281,16 @@ def _among(notebook, runs, figures):
                 figures, percentiles), *rest)
 
 
-def _trained(notebook, ctx):
+def _trained(notebook, ctx, results):
     """The training lines by the notebook's own steps, if every engine agrees with them.
 
-    "compiled" must print the same on a CPU, where it is the same to the bit; the others, and
-    any on a GPU, within `rounding_bound`.
+    What those steps come to is put in `results`. "compiled" must print the same on a CPU,
+    where it is the same to the bit; the others, and any on a GPU, within `rounding_bound`.
     """
-    by_steps, *others = (train(notebook, ctx=ctx, engine=engine, verbose=False).transcript
-                         for engine in ("autograd", "compiled", "scan", "fused"))
+    results[notebook] = train(notebook, ctx=ctx, engine="autograd", verbose=False)
+    by_steps = results[notebook].transcript
+    others = (train(notebook, ctx=ctx, engine=engine, verbose=False).transcript
+              for engine in ("compiled", "scan", "fused"))
     cell = dict(published.document(notebook)["cells"][-1], text=by_steps)
     for engine, printed in zip(("compiled", "scan", "fused"), others):
         exact = engine == "compiled" and ctx.device_type == "cpu"
