@@ -55,7 +55,11 @@ def _parser():
     reproduce.add_argument("--runs", type=int, default=1000, metavar="N",
                            help="hold the training figures against N other shuffles, 1,000 or "
                            "more; or 0 for none (default: %(default)s)")
-    reproduce.add_argument("--json", metavar="PATH", type=_new_file, help="write the figures there")
+    for option, what in (("--html", "a page with all of it, and pictures"),
+                         ("--json", "the figures"), ("--junit", "a test case for each figure"),
+                         ("--markdown", "the table, as for a CI's summary")):
+        reproduce.add_argument(option, metavar="PATH", type=_new_file,
+                               help="write {} there".format(what))
     reproduce.set_defaults(command=_reproduce)
 
     train = commands.add_parser(
@@ -136,12 +140,21 @@ def _write_text(path, text):
 
 
 def _reproduce(arguments):
-    from .reproduction import reproduce
+    from . import reports
+    from .reproduction import Reproduction, reproduce
 
+    wanted = [(path, report) for path, report in (
+        (arguments.json, Reproduction.to_json), (arguments.junit, reports.to_junit),
+        (arguments.markdown, reports.to_markdown), (arguments.html, reports.to_html)) if path]
+    if len({os.path.realpath(path) for path, _ in wanted}) < len(wanted):
+        raise ValueError("of {} two are the same; name a file for each report".format(
+            ", ".join(repr(path) for path, _ in wanted)))
+    if arguments.html:
+        reports.page_template()  # what it lacks is said before the work
     reproduction = reproduce(arguments.notebook, ctx=arguments.ctx, runs=arguments.runs)
     print(reproduction)
-    if arguments.json:
-        _write_text(arguments.json, reproduction.to_json())
+    for path, report in wanted:
+        _write_text(path, report(reproduction))
     return 0 if reproduction.ok else 1
 
 

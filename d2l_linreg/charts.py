@@ -1,0 +1,127 @@
+"""Pictures for a report, each a data: URI that needs no other file."""
+import base64
+import io
+
+import numpy
+from matplotlib.figure import Figure
+
+from .pictures import pictures_of_then
+
+BAND = 0.025, 0.975  # the quantiles of the replicates between which the band lies
+BLUE, RED, GREY = "#0072b2", "#b34700", "#86a9bf"  # told apart by the colour-blind, too
+
+
+def uri(kind, content):
+    """A picture as a data: URI.
+
+    Parameters
+    ----------
+    kind : {"png", "svg+xml"}
+    content : bytes
+
+    Returns
+    -------
+    str
+    """
+    return "data:image/{};base64,{}".format(kind, base64.b64encode(content).decode())
+
+
+def scatter(result):
+    """The labels over the second feature, drawn as the notebook drew them.
+
+    Parameters
+    ----------
+    result : TrainResult
+        Of the notebook's own data.
+
+    Returns
+    -------
+    str
+        A data: URI.
+    """
+    with pictures_of_then():
+        # straight_dope's picture has the pixels of the published one, which stands beside it.
+        figsize, size, dpi = {"d2l": ((3.5, 2.5), 1, 108),
+                              "straight_dope": (None, None, 72)}[result.notebook]
+        figure, file = Figure(figsize), io.BytesIO()
+        figure.subplots().scatter(result.features[:, 1], result.labels, size)
+        figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight")
+    return uri("png", file.getvalue())
+
+
+def curve(figures, losses, every, xlabel):
+    """A loss over the time of training: published, reproduced, and the band of the replicates.
+
+    Below it the same divided by the replicates' median, for the band is narrow.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        In the order of time.
+    losses : numpy.ndarray, shape (runs, figures), or None
+        Of the replicates.
+    every : int
+        What lies between two figures, in units of `xlabel`.
+    xlabel : str
+
+    Returns
+    -------
+    str
+        A data: URI.
+    """
+    published = [float(figure.published) for figure in figures]
+    reproduced = [float(figure.reproduced or "nan") for figure in figures]
+    time = every * numpy.arange(1, len(figures) + 1)
+    drawing = Figure((4.6, 2.8 if losses is None else 4.8), constrained_layout=True)
+    panels = drawing.subplots(1 if losses is None else 2, sharex=True, squeeze=False)[:, 0]
+    units = [1]
+    if losses is not None:
+        low, median, high = numpy.quantile(losses, [BAND[0], 0.5, BAND[1]], axis=0)
+        units.append(median)
+    for axes, unit in zip(panels, units):
+        if losses is not None:
+            axes.fill_between(time, low / unit, high / unit, color=GREY, label="replicates")
+        axes.plot(time, numpy.divide(reproduced, unit), color=BLUE, label="reproduced")
+        axes.plot(time, numpy.divide(published, unit), "o", color="black", fillstyle="none",
+                  label="published")
+        axes.set_xticks(time[::-(-len(time) // 5)])
+    panels[0].set(yscale="log", ylabel="loss")
+    panels[0].legend()
+    if losses is not None:
+        panels[1].set_ylabel("loss / replicates' median")
+    panels[-1].set_xlabel(xlabel)
+    return _svg(drawing)
+
+
+def histogram(errors, mark, marked, xlabel):
+    """How a final error is distributed over the replicates, with one value marked.
+
+    Parameters
+    ----------
+    errors : numpy.ndarray, shape (runs,)
+    mark : float or None
+    marked : str
+        What the mark is.
+    xlabel : str
+
+    Returns
+    -------
+    str
+        A data: URI.
+    """
+    drawing = Figure((3.5, 2.5), constrained_layout=True)
+    axes = drawing.subplots()
+    axes.hist(errors[numpy.isfinite(errors)], 30, color=GREY, edgecolor="white", linewidth=0.3)
+    if mark is not None:
+        axes.axvline(mark, color=RED, linestyle="--", label=marked)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, frameon=False)
+    axes.set(xlabel=xlabel, ylabel="replicates")
+    axes.locator_params(axis="x", nbins=5)
+    axes.ticklabel_format(axis="x", scilimits=(0, 0))
+    return _svg(drawing)
+
+
+def _svg(drawing):
+    file = io.BytesIO()
+    drawing.savefig(file, format="svg", metadata={"Date": None})
+    return uri("svg+xml", file.getvalue())
