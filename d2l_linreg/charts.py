@@ -1,4 +1,4 @@
-"""Pictures for a report, each a data: URI that needs no other file."""
+"""A report's pictures, and how they get into a page that needs no other file."""
 import base64
 import io
 
@@ -26,6 +26,20 @@ def uri(kind, content):
     return "data:image/{};base64,{}".format(kind, base64.b64encode(content).decode())
 
 
+def png(drawing):
+    """The URI of a matplotlib.figure.Figure as pixels, for one of many points."""
+    file = io.BytesIO()
+    drawing.savefig(file, format="png", dpi=drawing.dpi, bbox_inches="tight")
+    return uri("png", file.getvalue())
+
+
+def svg(drawing):
+    """The URI of a matplotlib.figure.Figure as lines."""
+    file = io.BytesIO()
+    drawing.savefig(file, format="svg", metadata={"Date": None})
+    return uri("svg+xml", file.getvalue())
+
+
 def scatter(result):
     """The labels over the second feature, drawn as the notebook drew them.
 
@@ -36,17 +50,16 @@ def scatter(result):
 
     Returns
     -------
-    str
-        A data: URI.
+    matplotlib.figure.Figure
     """
     with pictures_of_then():
-        # straight_dope's picture has the pixels of the published one, which stands beside it.
-        figsize, size, dpi = {"d2l": ((3.5, 2.5), 1, 108),
-                              "straight_dope": (None, None, 72)}[result.notebook]
-        figure, file = Figure(figsize), io.BytesIO()
-        figure.subplots().scatter(result.features[:, 1], result.labels, size)
-        figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight")
-    return uri("png", file.getvalue())
+        # straight_dope's stands beside the published picture, and has its size in pixels.
+        figsize, size, scale = {"d2l": ((3.5, 2.5), 1, 1.5),
+                                "straight_dope": (None, None, 1)}[result.notebook]
+        drawing = Figure(figsize)
+        drawing.subplots().scatter(result.features[:, 1], result.labels, size)
+    drawing.set_dpi(scale * drawing.dpi)
+    return drawing
 
 
 def curve(figures, losses, every, xlabel):
@@ -66,8 +79,7 @@ def curve(figures, losses, every, xlabel):
 
     Returns
     -------
-    str
-        A data: URI.
+    matplotlib.figure.Figure
     """
     published = [float(figure.published) for figure in figures]
     reproduced = [float(figure.reproduced or "nan") for figure in figures]
@@ -90,7 +102,7 @@ def curve(figures, losses, every, xlabel):
     if losses is not None:
         panels[1].set_ylabel("loss / replicates' median")
     panels[-1].set_xlabel(xlabel)
-    return _svg(drawing)
+    return drawing
 
 
 def histogram(errors, mark, marked, xlabel):
@@ -106,8 +118,7 @@ def histogram(errors, mark, marked, xlabel):
 
     Returns
     -------
-    str
-        A data: URI.
+    matplotlib.figure.Figure
     """
     drawing = Figure((3.5, 2.5), constrained_layout=True)
     axes = drawing.subplots()
@@ -118,10 +129,5 @@ def histogram(errors, mark, marked, xlabel):
     axes.set(xlabel=xlabel, ylabel="replicates")
     axes.locator_params(axis="x", nbins=5)
     axes.ticklabel_format(axis="x", scilimits=(0, 0))
-    return _svg(drawing)
+    return drawing
 
-
-def _svg(drawing):
-    file = io.BytesIO()
-    drawing.savefig(file, format="svg", metadata={"Date": None})
-    return uri("svg+xml", file.getvalue())

@@ -186,15 +186,16 @@ def _notebook(reproduction, name):
     marks = printed or ([*result.w_error, result.b_error] if result else [None] * 3)
     histograms = []
     if replicates:
-        histograms = [(parameter, mark, charts.histogram(
-            errors, mark, marked, "true minus estimated " + parameter))
+        histograms = [(parameter, mark, charts.svg(charts.histogram(
+            errors, mark, marked, "true minus estimated " + parameter)))
             for parameter, mark, errors in zip(("w[0]", "w[1]", "b"), marks,
                                                [*replicates.w_error.T, replicates.b_error])]
     return dict(
         published.document(name), name=name, figures=figures, cells=_of(name, reproduction.cells),
         joint=next(iter(_of(name, reproduction.joint)), None), marked=marked,
-        scatter=charts.scatter(result) if result else None, histograms=histograms,
-        curve=charts.curve(losses, replicates and getattr(replicates, over), every, xlabel))
+        scatter=charts.png(charts.scatter(result)) if result else None, histograms=histograms,
+        curve=charts.svg(charts.curve(
+            losses, replicates and getattr(replicates, over), every, xlabel)))
 
 
 def _escaped(text):

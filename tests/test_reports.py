@@ -1,0 +1,377 @@
+"""The reports: what was published is all in them, what differs is marked, and they stand alone."""
+import base64
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from urllib.parse import unquote_to_bytes
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy
+import pytest
+from markdown_it import MarkdownIt
+from test_pictures import INSIDE, PUBLISHED, inside_frame, overlap
+
+from d2l_linreg import charts, d2l, published, reports, reproduce, reproduction
+from d2l_linreg.cli import main
+
+CELLS = [(notebook, cell) for notebook in published.NOTEBOOKS
+         for cell in published.document(notebook)["cells"]]
+ODD = "RuntimeError: <script>alert('|')</script> &amp; \x00\x1b[31m \ud800 `*_" + 300 * "x"
+SEEN = ODD.replace("\x00", "\ufffd").replace("\x1b", "\ufffd").replace("\ud800", "\ufffd")
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A real run; where this machine rounds otherwise, with its cells as published."""
+    run = reproduce()
+    return replace(run, cells=tuple(replace(c, reproduced=c.published) for c in run.cells))
+
+
+def altered(run, number):
+    """The run with so many figures made different, every third, and the first cell with them."""
+    figures = [replace(f, reproduced="2.2122164", verdict="different") if i % 3 == 0
+               and i < 3 * number else f for i, f in enumerate(run.figures)]
+    first, *cells = run.cells
+    first = replace(first, reproduced=first.published.replace("2.2122064", "2.2122164"))
+    return replace(run, figures=tuple(figures), cells=(first, *cells))
+
+
+def failed(run):
+    """The run with its last cell, that cell's figures and its replicates failed."""
+    figures = [replace(f, reproduced=None, verdict="different", reason=ODD)
+               if f.figure.startswith("moving") else f for f in run.figures]
+    *cells, last = run.cells
+    d2l_joint, joint = run.joint
+    return replace(run, figures=tuple(figures), results={"d2l": run.results["d2l"]},
+                   cells=(*cells, replace(last, reproduced=None, reason=ODD)),
+                   joint=(d2l_joint, replace(joint, p_value=None, reason=ODD)),
+                   replicates=dict(run.replicates, straight_dope=None))
+
+
+class Page(HTMLParser):
+    """Of a page: its tags, its addresses, its pictures, and the text in some of its elements."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.addresses, self.images, self.marked_outputs = [], [], {}, []
+        self.texts = {tag: [] for tag in ("pre", "mark", "td", "th", "p", "figcaption", "style")}
+        self.open = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.addresses += [attributes[name] for name in ("src", "href", "data", "action", "srcset",
+                                                         "poster", "background")
+                           if name in attributes]
+        if tag == "img":
+            self.images[attributes["alt"]] = unquote_to_bytes(attributes["src"])
+        if tag in self.texts:
+            self.texts[tag].append("")
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.open:
+            self.open.remove(tag)
+
+    def handle_data(self, data):
+        for tag in set(self.open):
+            self.texts[tag][-1] += data
+        if {"pre", "mark"} <= set(self.open):
+            self.marked_outputs.append(data)
+
+    @property
+    def outputs(self):
+        return [text[1:] for text in self.texts["pre"]]  # a browser drops a newline that leads
+
+
+@pytest.fixture(scope="module")
+def html(fresh):
+    return reports.to_html(fresh)
+
+
+def test_the_page_holds_every_published_text_twice_and_marks_nothing_in_them(html):
+    page = Page(html)
+    assert page.outputs == [cell["text"] for _, cell in CELLS for _ in range(2)]
+    assert page.marked_outputs == []
+    assert html.count("reproduced: identical</h4>") == len(CELLS) == 10
+    assert "The recovered shuffles were found by search; they are not the authors&#39; own." in html
+
+
+def test_the_page_holds_every_published_figure_in_its_table(fresh, html):
+    page = Page(html)
+    cells = page.texts["td"]
+    names = [name for _, cell in CELLS for name in cell["figures"]]
+    assert [name for name in page.texts["th"] if name in names] == names
+    assert cells[::4] == [figure.published for figure in fresh.figures] and len(names) == 67
+    assert cells[1::4] == [figure.reproduced for figure in fresh.figures]
+    assert [text.split() for text in cells[3::4]] == [
+        [] if f.percentile is None else ["%.0f" % f.percentile] for f in fresh.figures]
+
+
+def test_the_page_marks_just_the_characters_that_differ(fresh):
+    page = reports.to_html(altered(fresh, 1))
+    was, now = re.findall("<pre>\n(features:.*?)</pre>", page, re.DOTALL)
+    assert was == "features: [2.2122<mark>0</mark>64 0.7740038] \nlabel: 6.000587\n"
+    assert now == "features: [2.2122<mark>1</mark>64 0.7740038] \nlabel: 6.000587\n"
+    assert Page(page).marked_outputs == ["0", "1"]
+    assert page.count("≠ different") == 1 and "Not reproduced." in page
+
+
+@pytest.mark.parametrize("one, other, in_one, in_other", [
+    ("loss 7.717095771\nb", "loss 7.717095809\nb", ["771"], ["809"]),
+    ("loss 7.717095771", "loss 7.7170957", ["71"], []),
+    ("[ 2.74]", "[2.74]", [" "], []),
+    ("a b", "a b c", [], [" c"]),
+    ("", "x", [], ["x"]),
+    ("same", "same", [], []),
+])
+def test_differences_of_two_texts(one, other, in_one, in_other):
+    pieces = reports.differences(one, other)
+    assert tuple("".join(text for text, _ in side) for side in pieces) == (one, other)
+    assert [[text for text, differs in side if differs] for side in pieces] == [in_one, in_other]
+
+
+def test_the_page_refers_to_nothing_outside_and_runs_nothing(html):
+    page = Page(html)
+    assert page.addresses and all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert not {"script", "iframe", "object", "embed", "base"} & set(page.tags)
+    assert "://" not in html and not re.search(r"url\(|@import", page.texts["style"][0])
+    assert len(page.images) == 3 + 2 + 6 and all(page.images)
+    for uri in page.images.values():
+        picture = base64.b64decode(uri.partition(b",")[2])
+        assert not re.search(b'href="(?!#)', picture)
+    assert len(html.encode()) < 2e6
+
+
+def test_the_page_shows_the_data_of_the_published_picture(html):
+    (ours,) = [uri for alt, uri in Page(html).images.items() if "straight_dope's" in alt
+               and "Scatter" in alt]
+    now, was = inside_frame(base64.b64decode(ours.partition(b",")[2])), PUBLISHED[INSIDE]
+    assert now.shape[:2] == was.shape[:2]
+    assert overlap(now, was) > 0.99
+
+
+def test_the_histograms_name_the_published_errors_and_else_the_runs_own(fresh, html):
+    own = fresh.results["straight_dope"]
+    assert Page(html).texts["figcaption"][-6:] == [
+        "w[0]; published: 0.000404", "w[1]; published: 3.65e-05", "b; published: 0.000535"] + [
+        "{}; reproduced: {:.3g}".format(name, error)
+        for name, error in zip(("w[0]", "w[1]", "b"), [*own.w_error, own.b_error])]
+    assert "this notebook published no final errors" in html
+
+
+def test_the_histograms_mark_what_was_published_not_what_came_out(fresh):
+    figures = tuple(replace(f, published="0.00077") if f.figure == "error in b" else f
+                    for f in fresh.figures)
+    page = Page(reports.to_html(replace(fresh, figures=figures)))
+    assert "b; published: 0.00077" in page.texts["figcaption"]
+
+
+def test_a_histogram_counts_every_replicate_and_has_its_mark_where_it_belongs(fresh):
+    errors = fresh.replicates["d2l"].b_error
+    (axes,) = charts.histogram(errors, 0.00053549, "published", "b").axes
+    assert sum(bar.get_height() for bar in axes.patches) == 1000
+    (line,) = axes.lines
+    assert set(line.get_xdata()) == {0.00053549}
+
+
+@pytest.mark.parametrize("notebook, xs, name", [
+    ("d2l", [1, 2, 3], "epoch_losses"), ("straight_dope", range(500, 5001, 500), "moving_losses")])
+def test_a_training_curve_lies_over_the_band_of_the_replicates(fresh, notebook, xs, name):
+    figures = [replace(f, reproduced="1e-4") for f in fresh.figures
+               if f.notebook == notebook and f.figure.startswith(("loss", "moving"))]
+    published_losses = numpy.array([float(figure.published) for figure in figures])
+    losses = getattr(fresh.replicates[notebook], name)
+    above, below = charts.curve(figures, losses, xs[0], "x").axes
+    assert above.get_yscale() == "log"
+    ordered = numpy.sort(losses, axis=0)
+    for axes, unit in ((above, 1), (below, numpy.median(losses, axis=0))):
+        lines = {line.get_label(): line.get_xydata().T for line in axes.lines}
+        assert lines["published"][0].tolist() == list(xs) == lines["reproduced"][0].tolist()
+        assert lines["published"][1] == pytest.approx(published_losses / unit)
+        assert lines["reproduced"][1] == pytest.approx(1e-4 / unit * numpy.ones(len(xs)))
+        (band,) = axes.collections
+        edges = band.get_paths()[0].vertices
+        # 25 of 1,000 lie below the band and 25 above it.
+        for x, *ends in zip(xs, *(ordered[[24, 25, 974, 975]] / unit)):
+            ys = edges[edges[:, 0] == x, 1]
+            assert ends[0] <= ys.min() <= ends[1] < ends[2] <= ys.max() <= ends[3]
+
+
+def test_pictures_are_the_same_whatever_matplotlib_is_set_to(fresh, html):
+    with matplotlib.rc_context({"axes.facecolor": "black", "text.usetex": True, "font.size": 30}):
+        assert Page(reports.to_html(fresh)).images == Page(html).images
+
+
+def test_a_failed_computation_leaves_a_page_that_says_why(fresh, html):
+    failure = reports.to_html(failed(fresh))
+    page = Page(failure)
+    assert "\n✗ " + SEEN in "\n" + "\n".join(page.texts["p"])
+    assert len([text for text in page.texts["td"] if SEEN in text]) == 10
+    assert len(page.outputs) == 2 * len(CELLS) - 1
+    assert len(page.images) == len(Page(html).images) - 1 - 3  # no data of a run, no histograms
+    assert "script" not in page.tags
+    failure.encode("utf-8")
+
+
+def test_a_run_that_raises_and_asks_for_no_replicates_has_all_its_reports(monkeypatch):
+    def fail(*arguments, **keywords):
+        raise RuntimeError("no step today")
+
+    monkeypatch.setattr(d2l, "sgd", fail)
+    faulty = reproduce("d2l", runs=0)
+    page = reports.to_html(faulty)
+    assert "✗ RuntimeError: no step today" in page
+    assert "so there is no joint verdict" in page and "so there is no band" in page
+    assert "so there are no histograms" in page and "so there is no picture of its data" in page
+    assert len(Page(page).images) == 1  # the published points
+    assert reports.to_markdown(faulty).count("RuntimeError: no step today") == 6
+    assert len(ElementTree.fromstring(reports.to_junit(faulty)).findall(".//failure")) == 6
+
+
+@pytest.mark.parametrize("number", [0, 1, 5])
+def test_junit_has_a_case_for_each_figure_and_a_failure_for_each_different_one(fresh, number):
+    run = altered(fresh, number)
+    suites = ElementTree.fromstring(reports.to_junit(run))
+    cases = [(case.get("classname"), case.get("name")) for case in suites.iter("testcase")]
+    together = "all training figures together"
+    assert [case for case in cases if case[1] != together] == [
+        (notebook, name) for notebook, cell in CELLS for name in cell["figures"]]
+    assert [case for case in cases if case[1] == together] == [
+        ("d2l", together), ("straight_dope", together)]
+    failures = suites.findall(".//failure")
+    assert len(failures) == number == int(suites.get("failures"))
+    assert all("reproduced 2.2122164: different" in f.get("message") for f in failures)
+    for suite in suites:
+        assert int(suite.get("tests")) == len(suite.findall("testcase"))
+        assert int(suite.get("failures")) == len(suite.findall(".//failure"))
+        assert suite.find("properties/property[@name='mxnet']").get("value") == fresh.mxnet
+    assert int(suites.get("tests")) == 67 + 2
+
+
+def test_junit_fails_for_unusual_and_failed_replicates_and_holds_any_words(fresh):
+    d2l_joint, joint = fresh.joint
+    rare = replace(fresh, joint=(replace(d2l_joint, p_value=0.001), joint))
+    (failure,) = ElementTree.fromstring(reports.to_junit(rare)).iter("failure")
+    assert "d2l: as published, the training figures together are unusual" in failure.text
+    suites = ElementTree.fromstring(reports.to_junit(failed(fresh)))
+    assert len([f for f in suites.iter("failure") if SEEN in f.get("message")]) == 10 + 1
+
+
+@pytest.mark.parametrize("make, reason", [(lambda run: run, ""), (failed, SEEN)])
+def test_markdown_is_the_summary_and_a_table_of_67_rows(fresh, make, reason):
+    run = make(fresh)
+    rendered = MarkdownIt("commonmark").enable("table").render(reports.to_markdown(run))
+    page = Page(rendered.replace("<li>", "<p>").replace("</li>", "</p>"))
+    summary = run.summary
+    for odd in "\x00\x1b\ud800":
+        summary = summary.replace(odd, "\ufffd")
+    assert [line.strip() for line in page.texts["p"]] == summary.splitlines()
+    assert page.tags.count("tr") == 1 + 67 and rendered.index("<ul>") < rendered.index("<table>")
+    cells = page.texts["td"]
+    assert [tuple(cells[i:i + 4]) for i in range(0, len(cells), 6)] == [
+        (f.notebook, f.figure, f.published, f.reproduced or "-") for f in run.figures]
+    assert cells[4::6] == [
+        f.verdict + (": " + reason if f.reason else "") for f in run.figures]
+
+
+@pytest.mark.parametrize("different", [0, 1])
+def test_the_command_writes_every_report_and_exits_as_without(different, tmp_path, monkeypatch):
+    document = published.document
+    if different:
+        monkeypatch.setattr(reproduction.published, "document", lambda notebook: json.loads(
+            json.dumps(document(notebook)).replace("6.000587", "6.000588")))
+    names = {kind: str(tmp_path / ("report." + kind)) for kind in
+             ("html", "json", "junit", "markdown")}
+    options = [word for kind, name in names.items() for word in ("--" + kind, name)]
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0"] + options) == different
+    assert sorted(os.listdir(str(tmp_path))) == sorted(map(os.path.basename, names.values()))
+    written = {}
+    for kind, name in names.items():
+        with open(name, encoding="utf-8") as file:
+            written[kind] = file.read()
+    assert len(json.loads(written["json"])["figures"]) == 39
+    assert ElementTree.fromstring(written["junit"]).get("failures") == str(different)
+    assert written["markdown"].count("| different |") == different
+    assert written["html"].count("≠ different") == different
+
+
+def test_without_jinja2_the_page_is_refused_before_any_work_and_the_rest_is_not(
+        tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    path = str(tmp_path / "report")
+    assert main(["reproduce", "--html", path]) == 1
+    out, err = capsys.readouterr()
+    assert "pip install '.[reports]'" in err and out == ""
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0", "--junit", path]) == 0
+
+
+def test_one_file_for_two_reports_and_a_folder_that_is_not_there_are_refused(tmp_path, capsys):
+    path = str(tmp_path / "report")
+    assert main(["reproduce", "--html", path, "--junit", path]) == 2
+    assert "name a file for each report" in capsys.readouterr().err
+    for option in ("--html", "--junit", "--markdown"):
+        assert main(["reproduce", option, "nowhere/report"]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium that notes what a page asks for and complains of."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed "
+                                    "(the extra needs Python 3.9)")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
+                                                    "google-chrome"))), None)
+    chromedriver = shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        pytest.skip("Chromium and chromedriver are not both on PATH (Debian: apt-get install "
+                    "chromium chromium-driver).")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    home = tmp_path_factory.mktemp("chromium")
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % home):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(
+        chromedriver, env=dict(os.environ, HOME=str(home))))
+    yield browser
+    browser.quit()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("make", [lambda run: run, failed])
+def test_in_chromium_the_page_fits_asks_for_nothing_and_shows_its_pictures(
+        make, width, fresh, browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(reports.to_html(make(fresh)), encoding="utf-8")
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 390})
+    browser.get_log("performance")
+    browser.get(path.as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events
+             if event["method"] == "Network.requestWillBeSent"]
+    assert path.as_uri() in asked
+    assert all(url == path.as_uri() or url.startswith("data:") for url in asked)
+    colours = browser.execute_script("""
+        return Array.from(document.images).map(image => {
+            const canvas = document.createElement("canvas");
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+            return new Set(new Uint32Array(pixels.buffer)).size;
+        });""")
+    assert len(colours) >= 7 and min(colours) > 10
+    outputs = browser.execute_script(
+        "return Array.from(document.querySelectorAll('pre')).map(pre => pre.textContent)")
+    assert [text for text in outputs if text not in {cell["text"] for _, cell in CELLS}] == []
