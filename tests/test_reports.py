@@ -217,6 +217,8 @@ def test_a_failed_computation_leaves_a_page_that_says_why(fresh, html):
     assert len([text for text in page.texts["td"] if SEEN in text]) == 10
     assert len(page.outputs) == 2 * len(CELLS) - 1
     assert len(page.images) == len(Page(html).images) - 1 - 3  # no data of a run, no histograms
+    assert "training failed, so nothing is marked" not in failure  # there are no histograms
+    assert "training failed, so nothing is marked" in reports.to_html(replace(fresh, results={}))
     assert "script" not in page.tags
     failure.encode("utf-8")
 
