@@ -1,9 +1,8 @@
 """The command line: `d2l-linreg reproduce`, `train`, `run`, `notebooks` and `info`."""
 import argparse
+import io
 import os
-import shutil
 import sys
-import tempfile
 
 from . import __version__, published
 
@@ -20,7 +19,8 @@ def main(argv=None):
     -------
     int
         0 if all went well; 1 if a figure or an output is different, training diverged, a cell
-        failed, or something that is needed is not installed; 2 for a wrong command line.
+        failed, or something that is needed is not installed; 2 for a wrong command line; 130
+        if interrupted.
     """
     try:
         arguments = _parser().parse_args(argv)
@@ -31,6 +31,9 @@ def main(argv=None):
     except ValueError as error:  # an argument that only its function can judge
         print("d2l-linreg: error: {}".format(error), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("d2l-linreg: interrupted", file=sys.stderr)
+        return 130  # as a shell reports SIGINT
     except BrokenPipeError:  # whoever read our output has stopped
         sys.stdout = open(os.devnull, "w")
         return 1
@@ -84,6 +87,11 @@ def _parser():
     train.add_argument("--shuffle-seed", type=int)
     train.add_argument("--plot", metavar="FILE", type=_new_file,
                        help="draw the loss and the fit there; the ending says in which format")
+    train.add_argument("--save", metavar="FILE", type=_new_file,
+                       help="write the result there, for TrainResult.load")
+    train.add_argument("--checkpoint", metavar="FILE", type=_new_file,
+                       help="keep there, about once a second, where training stands; if it is "
+                       "there, go on from it, to the same bits")
     train.set_defaults(command=_train)
 
     run = commands.add_parser(
@@ -122,21 +130,10 @@ def _new_file(path):
     return path
 
 
-def _write_whole(path, write):
-    """Have `write` fill a new file beside `path`, then put that in its place."""
-    folder, name = os.path.split(os.path.realpath(path))
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        unfinished = os.path.join(beside, name)
-        write(unfinished)
-        os.replace(unfinished, os.path.join(folder, name))
-
-
 def _write_text(path, text):
-    def write(unfinished):
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(text)
+    from .storage import write_whole
 
-    _write_whole(path, write)
+    write_whole(path, text.encode("utf-8"))
 
 
 def _reproduce(arguments):
@@ -159,6 +156,7 @@ def _reproduce(arguments):
 
 
 def _train(arguments):
+    from .storage import write_whole
     from .training import train
 
     if arguments.plot:
@@ -167,9 +165,13 @@ def _train(arguments):
     result = train(arguments.notebook, data=data, labels=labels, ctx=arguments.ctx,
                    learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
                    batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed,
-                   engine=arguments.engine)
+                   engine=arguments.engine, checkpoint=arguments.checkpoint)
     if arguments.plot:
-        _write_whole(arguments.plot, result.plot().savefig)
+        picture = io.BytesIO()
+        result.plot().savefig(picture, format=os.path.splitext(arguments.plot)[1][1:].lower())
+        write_whole(arguments.plot, picture.getvalue())
+    if arguments.save:
+        result.save(arguments.save)
     return 0
 
 
@@ -262,8 +264,8 @@ def _notebooks(arguments):
     except OSError as error:
         raise ValueError("DIR is {!r}: {}".format(arguments.folder, error)) from error
     for name, target in zip(names, targets):
-        _write_whole(target, lambda unfinished: shutil.copyfile(
-            os.path.join(source, name), unfinished))
+        with open(os.path.join(source, name), encoding="utf-8") as file:
+            _write_text(target, file.read())
         print(target)
     return 0
 

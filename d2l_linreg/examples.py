@@ -1,9 +1,30 @@
 """Where the examples of an epoch come from: memory, or files larger than memory."""
 import contextlib
+import functools
 
 import numpy
 
 BLOCK = 2**26  # bytes of features, in float32, that are read from a file at a time
+STEPS, SEGMENT = 4000, 2**25  # at most so many steps, and numbers of features, go in one piece
+
+
+def segments(settings, num_features, rows):
+    """An order of rows in pieces of whole batches, after each of which training can stop.
+
+    Parameters
+    ----------
+    settings : Settings
+    num_features : int
+    rows : array of int
+
+    Returns
+    -------
+    list of array of int
+        Each piece but the last of as many batches; the last may end in a short one.
+    """
+    batches = max(min(STEPS, SEGMENT // (settings.batch_size * num_features)), 1)
+    size = batches * settings.batch_size
+    return [rows[start:start + size] for start in range(0, len(rows), size)]
 
 
 class InMemory:
@@ -20,9 +41,9 @@ class InMemory:
         self.features, self.labels, self.orders = features, labels, orders
 
     def epochs(self):
-        """For each epoch, its blocks: features, labels, and the order of their rows."""
+        """For each epoch, its blocks: a function to features and labels, and their rows' order."""
         for rows in self.orders:
-            yield [(self.features, self.labels, rows)]
+            yield [(lambda: (self.features, self.labels), rows)]
 
     def average(self, loss):
         """The average over all examples of a `loss(features, labels)`, itself an average."""
@@ -58,7 +79,7 @@ class Mapped:
                   "each".format(len(labels), len(self.bounds), rows))
 
     def epochs(self):
-        """For each epoch, its blocks: features, labels, and the order of their rows."""
+        """For each epoch, its blocks: a function to features and labels, and their rows' order."""
         shuffled = numpy.random.RandomState(self.settings.shuffle_seed).permutation
         for epoch in range(self.settings.num_epochs):
             if self.shuffles_once:
@@ -68,9 +89,9 @@ class Mapped:
     def _epoch(self, epoch, shuffled):
         with _progress_bar(self.verbose, len(self.labels), "epoch {}".format(epoch)) as bar:
             for block in shuffled(len(self.bounds)):
-                features, labels = self._block(*self.bounds[block])
-                yield features, labels, shuffled(len(labels))
-                bar.update(len(labels))
+                start, stop = self.bounds[block]
+                yield functools.partial(self._block, start, stop), shuffled(stop - start)
+                bar.update(stop - start)
 
     def average(self, loss):
         """The average over all examples of a `loss(features, labels)`, itself an average."""

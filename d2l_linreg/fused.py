@@ -6,7 +6,7 @@ otherwise: so this engine agrees with the notebooks' own steps to rounding, not 
 import numpy
 
 from ._mxnet import mx
-from .loops import as_nd, batch_rows
+from .loops import as_nd
 
 nd, sym = mx.nd, mx.sym
 
@@ -17,15 +17,14 @@ LARGEST = float(numpy.finfo("float32").max)  # learning rate that the operator t
 def prepare(notebook, settings, num_features):
     """Get ready to train as a notebook does; see `loops.prepare`."""
     batch_size = settings.batch_size
+    batch_loss = _graph(notebook)  # for this call alone: threads cannot share its buffers
 
     def epoch(features, labels, w, b, rows):
         features, labels, w, b = map(as_nd, (features, labels, w, b))
-        rows = nd.array(batch_rows(notebook, batch_size, rows), dtype="int32",
-                        ctx=features.context)
+        rows = nd.array(rows, dtype="int32", ctx=features.context)
         weight, bias = w.reshape((1, -1)).copy(), b.copy()
         for param in (weight, bias):
             param.attach_grad()
-        batch_loss = _graph(notebook)  # for this call alone: threads cannot share its buffers
         for start in range(0, len(rows), batch_size):
             batch = rows[start:start + batch_size]
             with mx.autograd.record():

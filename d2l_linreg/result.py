@@ -1,15 +1,18 @@
 """What training comes to."""
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Optional, Tuple
 
 import numpy
 
+from . import storage
 from ._mxnet import mx
 from .data import as_features
 from .errors import DataError
 from .settings import Settings
 
 POINTS = 10000  # at most so many are drawn, evenly picked
+KIND = "TrainResult"  # of the files that hold one
+ARRAYS = ("w", "w_error", "batch_losses", "features", "labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +45,9 @@ class TrainResult:
         The lines that the notebook prints while it trains.
     batch_losses : numpy.ndarray, shape (steps,), float32
         The mean loss of each batch, before its step.
-    features : numpy.ndarray, shape (num_examples, num_features), float32
-    labels : numpy.ndarray, shape (num_examples,), float32
-        The data trained on.
+    features : numpy.ndarray, shape (num_examples, num_features), float32, or None
+    labels : numpy.ndarray, shape (num_examples,), float32, or None
+        The data trained on; None where they stayed in files and the result was loaded.
     """
 
     notebook: str
@@ -59,8 +62,8 @@ class TrainResult:
     seconds: float
     transcript: str = field(repr=False)
     batch_losses: numpy.ndarray = field(repr=False)
-    features: numpy.ndarray = field(repr=False)
-    labels: numpy.ndarray = field(repr=False)
+    features: Optional[numpy.ndarray] = field(repr=False)
+    labels: Optional[numpy.ndarray] = field(repr=False)
 
     def predict(self, X):
         """Labels that the fitted model gives.
@@ -94,7 +97,15 @@ class TrainResult:
         -------
         matplotlib.figure.Figure
             Of its own: pyplot and its backend are left alone.
+
+        Raises
+        ------
+        DataError
+            If the result was loaded and its examples were in files.
         """
+        if self.features is None:
+            raise DataError("the result was loaded without its examples, which were in files; "
+                            "train again, or plot before saving")
         from matplotlib.figure import Figure  # not pyplot, which would choose a backend
 
         figure = Figure(figsize=(9, 3.5), constrained_layout=True)
@@ -120,3 +131,57 @@ class TrainResult:
                      ylabel="label" if alone else "label less the other features' part")
         fit_axes.legend()
         return figure
+
+    def save(self, path):
+        """Write the result to a file, whole or not at all; `storage` describes the format.
+
+        The file holds the arrays w, w_error, batch_losses, features and labels, those of
+        them that are not None, and all else as JSON. Examples that are in files stay there.
+
+        Parameters
+        ----------
+        path : str
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; then what was there is still there.
+        """
+        arrays = {name: getattr(self, name) for name in ARRAYS
+                  if getattr(self, name) is not None
+                  and not isinstance(getattr(self, name), numpy.memmap)}
+        text = {name: getattr(self, name) for name in self.__dataclass_fields__
+                if name not in ARRAYS}
+        text.update(settings=asdict(self.settings), ctx=str(self.ctx))
+        storage.save(path, KIND, arrays, text)
+
+    @classmethod
+    def load(cls, path):
+        """Read a result that `save` wrote.
+
+        Parameters
+        ----------
+        path : str
+
+        Returns
+        -------
+        TrainResult
+            With the same bits; `ctx` names where it was computed, be it here or not.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, is no such file, or is not as it was written.
+        """
+        arrays, text = storage.load(path, KIND)
+        try:
+            device, _, number = text["ctx"].rstrip(")").partition("(")
+            moving_losses = text["moving_losses"]
+            return cls(**dict(
+                dict.fromkeys(ARRAYS), **dict(arrays, **dict(
+                    text, settings=Settings(**text["settings"]),
+                    ctx=mx.Context(device, int(number)), epoch_losses=tuple(text["epoch_losses"]),
+                    moving_losses=None if moving_losses is None else tuple(moving_losses)))))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
+            raise DataError("{!r} does not hold what a {} does: {!r}".format(
+                path, KIND, error)) from error

@@ -8,10 +8,10 @@ before every step. NumPy multiplies these many small matrices several times fast
 """
 import numpy
 
-from .loops import batch_rows, mean_loss  # noqa: F401, as every engine has one
+from ._mxnet import mx
+from .loops import as_nd, mean_loss  # noqa: F401, as every engine has one
 
 dtype = "float64"
-STEPS = 4096  # in a tree: bounds the memory, however long an epoch
 MAX_FEATURES = 32  # a map holds (num_features + 2)**2 numbers; from about 48 on, steps are cheaper
 
 
@@ -29,18 +29,15 @@ def prepare(notebook, settings, num_features):
     if num_features > MAX_FEATURES:
         raise ValueError("engine is 'scan' and there are {} features; it is for at most {}: use "
                          "'compiled', faster there".format(num_features, MAX_FEATURES))
-    batch_size = settings.batch_size
 
     def epoch(features, labels, w, b, rows):
-        rows = batch_rows(notebook, batch_size, rows)
-        Z = residual_rows(features.asnumpy(), labels.asnumpy())
+        features, labels = map(as_nd, (features, labels))
+        rows = mx.nd.array(rows, dtype="int32", ctx=features.context)
+        Z = residual_rows(features.take(rows).asnumpy(), labels.take(rows).asnumpy())
         theta = numpy.concatenate([w.asnumpy().ravel(), b.asnumpy(), [1]])
-        for start in range(0, len(rows), STEPS * batch_size):
-            taken = Z[rows[start:start + STEPS * batch_size]]
-            losses, thetas = trajectory(notebook, settings, taken, theta)
-            theta = thetas[-1]
-            yield losses
-        w[:], b[:] = theta[:-2].reshape(w.shape), theta[-2:-1]
+        losses, thetas = trajectory(notebook, settings, Z, theta)
+        w[:], b[:] = thetas[-1, :-2].reshape(w.shape), thetas[-1, -2:-1]
+        yield losses
 
     return epoch
 

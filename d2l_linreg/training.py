@@ -3,16 +3,18 @@ import importlib
 import itertools
 import os
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy
 
 from . import d2l, published, straight_dope
 from ._mxnet import mx, numpy_semantics, seeded
+from .checkpoint import Checkpoint, fingerprint
 from .contexts import as_context
 from .data import as_array, as_examples, map_examples
 from .errors import DivergenceError
-from .examples import InMemory, Mapped
+from .examples import InMemory, Mapped, segments
+from .loops import batch_rows
 from .result import TrainResult
 from .settings import TRUE_B, TRUE_W, chosen, known
 from .transcript import TRANSCRIPTS
@@ -22,7 +24,7 @@ ENGINES = {"compiled": "compiled", "autograd": "loops", "scan": "scan", "fused":
 
 def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=None,
           num_epochs=None, batch_size=None, shuffle_seed=None, order=None, engine="compiled",
-          verbose=True):
+          checkpoint=None, verbose=True):
     """Train a linear regression as a notebook does, on the notebook's data or on yours.
 
     With nothing but the notebook's name it reproduces the published run, printed lines
@@ -62,6 +64,11 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
         "autograd" takes the notebook's own steps one by one; "compiled" the same steps as a
         compiled graph, bit for bit; "scan" composes steps, in float64, for at most 32 features;
         "fused" is for wide data and agrees to float32's rounding.
+    checkpoint : str, optional
+        Name of a file that is kept up to date, about once a second, with where training stands.
+        If it is there, training goes on from it and ends with the same bits as if it had never
+        been stopped; lines that were printed before are printed again. A file of another run
+        is refused; one of a run that has ended gives its result at once.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
@@ -79,6 +86,8 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
         If `ctx` cannot be read or is not there (a ValueError too), before any work.
     DivergenceError
         If a loss is not finite; the message says at which batch.
+    OSError
+        If the checkpoint cannot be written, as on a full disk; the one before is kept.
 
     Examples
     --------
@@ -106,6 +115,10 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
     engine = _engine(engine)
     train_epoch = engine.prepare(notebook, settings, num_features)
     ctx = as_context(ctx)
+    kept = Checkpoint(checkpoint, {} if checkpoint is None else dict(
+        asdict(settings), notebook=notebook, engine=engine.__name__.rpartition(".")[-1],
+        data=examples and fingerprint(*examples), order=None if order is None else fingerprint(
+            numpy.asarray(order))))
 
     def load(array):
         return {"d2l": mx.np, "straight_dope": mx.nd}[notebook].array(
@@ -113,29 +126,47 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
 
     with numpy_semantics(notebook == "d2l"), mx.autograd.pause(train_mode=True):
         drawn, params = draw(own, examples is None, num_features)
-        w, b = map(load, params)
+        progress = kept.progress
+        w, b = map(load, params if progress.w is None else (progress.w, progress.b))
         w.attach_grad()
         b.attach_grad()
         if mapped:
             source = Mapped(*examples, load, settings, own.shuffles_once, verbose)
         else:
             source = InMemory(*map(load, examples or drawn), orders)
-        transcript = TRANSCRIPTS[notebook](verbose)
-        batch_losses, epoch_losses = [], []
-        started = time.perf_counter()
+        transcript = TRANSCRIPTS[notebook](progress, verbose)
+        started, done = time.perf_counter() - progress.seconds, 0
+
+        def keep(at_once=False):
+            progress.w, progress.b = w.asnumpy(), b.asnumpy()
+            progress.seconds = time.perf_counter() - started
+            kept.save(at_once)
+
         for epoch, blocks in enumerate(source.epochs()):
             batch = 0
-            for features, targets, rows in blocks:
-                for losses in train_epoch(features, targets, w, b, rows):
-                    _check_finite(losses, "at batch {} of epoch {}", batch, epoch, settings)
-                    batch_losses.append(losses)
-                    transcript.after_batches(epoch, batch, losses)
-                    batch += len(losses)
+            for read, rows in blocks:
+                block = None
+                rows = batch_rows(notebook, settings.batch_size, rows)
+                for segment in segments(settings, num_features, rows):
+                    done += 1
+                    if done <= progress.segments:  # before the checkpoint
+                        batch += -(-len(segment) // settings.batch_size)
+                        continue
+                    block = block or read()
+                    for losses in train_epoch(*block, w, b, segment):
+                        _check_finite(losses, "at batch {} of epoch {}", batch, epoch, settings)
+                        progress.batch_losses.append(losses)
+                        transcript.after_batches(epoch, batch, losses)
+                        batch += len(losses)
+                    progress.segments = done
+                    keep()
+            if epoch < len(progress.epoch_losses):
+                continue
             loss = source.average(lambda *block: engine.mean_loss(notebook, *block, w, b))
             _check_finite([loss], "after batch {} of epoch {}", batch - 1, epoch, settings)
-            epoch_losses.append(loss)
+            progress.epoch_losses.append(loss)
             transcript.after_epoch(epoch, loss)
-        seconds = time.perf_counter() - started
+        keep(at_once=True)
         w, b = (param.asnumpy().reshape(-1) for param in (w, b))
         w_error = b_error = None
         if data is None:
@@ -143,11 +174,11 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
             transcript.after_training(w_error, b_error)
         return TrainResult(
             notebook=notebook, settings=settings, w=w, b=float(b[0]),
-            epoch_losses=tuple(epoch_losses),
-            moving_losses=transcript.moving_losses and tuple(transcript.moving_losses),
+            epoch_losses=tuple(progress.epoch_losses),
+            moving_losses=tuple(progress.moving_losses) if notebook == "straight_dope" else None,
             w_error=w_error, b_error=None if b_error is None else float(b_error[0]),
-            ctx=ctx, seconds=seconds, transcript=str(transcript),
-            batch_losses=numpy.concatenate(batch_losses),
+            ctx=ctx, seconds=progress.seconds, transcript=str(transcript),
+            batch_losses=numpy.concatenate(progress.batch_losses),
             features=(examples or drawn)[0], labels=(examples or drawn)[1])
 
 

@@ -3,16 +3,16 @@ from .printing import default_printing
 
 
 class Transcript:
-    """Lines, kept and, if `verbose`, printed as they come."""
+    """Lines, kept in `progress` and, if `verbose`, printed as they come."""
 
-    moving_losses = None
-
-    def __init__(self, verbose):
-        self.verbose = verbose
-        self.lines = []
+    def __init__(self, progress, verbose):
+        self.progress, self.verbose = progress, verbose
+        lines, progress.lines = progress.lines, []
+        for line in lines:  # of before a checkpoint
+            self.say(line)
 
     def say(self, line):
-        self.lines.append(line)
+        self.progress.lines.append(line)
         if self.verbose:
             print(line)
 
@@ -26,7 +26,7 @@ class Transcript:
         """Take the errors of the parameters, arrays: true minus estimated."""
 
     def __str__(self):
-        return "".join(line + "\n" for line in self.lines)
+        return "".join(line + "\n" for line in self.progress.lines)
 
 
 class D2LTranscript(Transcript):
@@ -45,19 +45,15 @@ class D2LTranscript(Transcript):
 class StraightDopeTranscript(Transcript):
     """A moving average of the batch losses, every 500 batches of an epoch."""
 
-    def __init__(self, verbose):
-        super().__init__(verbose)
-        self.moving_loss = 0.0
-        self.moving_losses = []
-
     def after_batches(self, epoch, first, losses):
+        progress = self.progress
         for batch, loss in enumerate(losses.tolist(), first):
-            self.moving_loss = 0.99 * self.moving_loss + 0.01 * loss
+            progress.moving_loss = 0.99 * progress.moving_loss + 0.01 * loss
             if (batch + 1) % 500 == 0:
-                self.moving_losses.append(self.moving_loss)
+                progress.moving_losses.append(progress.moving_loss)
                 # 12 digits, as Python 2 and NumPy < 1.14 print a float64
                 self.say("Epoch %s, batch %s. Moving avg of loss: %.12g"
-                         % (epoch, batch, self.moving_loss))
+                         % (epoch, batch, progress.moving_loss))
 
 
 TRANSCRIPTS = {"d2l": D2LTranscript, "straight_dope": StraightDopeTranscript}

@@ -1,0 +1,126 @@
+"""Results in files: the same bits come back, and nothing comes back from a damaged file."""
+import hashlib
+import io
+import json
+import random
+
+import numpy
+import pytest
+from descent import same
+
+from d2l_linreg import DataError, TrainResult, train
+
+NOTEBOOKS = ("d2l", "straight_dope")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A file's bytes, and the result in it."""
+    path = tmp_path_factory.mktemp("stored") / "result"
+    X = numpy.random.RandomState(0).standard_normal((50, 2))
+    result = train(data=(X, X @ [1, 2] + 3), ctx="cpu", verbose=False)
+    result.save(str(path))
+    return path.read_bytes(), result
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+@pytest.mark.parametrize("engine", ["compiled", "scan"])
+def test_a_result_comes_back_with_the_same_bits(notebook, engine, tmp_path):
+    path = str(tmp_path / "result")
+    result = train(notebook, ctx="cpu", engine=engine, verbose=False)
+    result.save(path)
+    loaded = TrainResult.load(path)
+    assert same(result, loaded) and loaded.w.dtype == result.w.dtype
+    assert loaded.w_error.tobytes() == result.w_error.tobytes()
+    for name in ("notebook", "settings", "b_error", "moving_losses", "ctx", "seconds"):
+        assert getattr(loaded, name) == getattr(result, name)
+    assert (loaded.predict(result.features) == result.predict(result.features)).all()
+    assert len(loaded.plot().axes) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["result"]
+
+
+def test_the_format_is_the_documented_one(stored):
+    content, result = stored
+    first, sum_, archive = content.split(b"\n", 2)
+    assert first == b"d2l_linreg TrainResult 1"
+    assert sum_.decode() == hashlib.sha256(archive).hexdigest()
+    members = numpy.load(io.BytesIO(archive), allow_pickle=False)
+    assert set(members) == {"text", "w", "batch_losses", "features", "labels"}
+    assert json.loads(members["text"].item())["b"] == result.b
+
+
+def damaged(content, rng):
+    """One way to damage a file: cut, flip bits, change a stretch, repeat, leave out, or foreign."""
+    content, way = bytearray(content), rng.randrange(6)
+    at = rng.randrange(len(content))
+    if way == 0:
+        return content[:at]
+    if way == 1:
+        for _ in range(rng.choice((1, 1, 2, 50))):
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    elif way == 2:
+        stretch = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 200)))
+        content[at:at + len(stretch)] = stretch
+    elif way == 3:
+        return content + content[at:]
+    elif way == 4:
+        del content[at:at + rng.randrange(1, 100)]
+    else:
+        return bytes(rng.randrange(256) for _ in range(rng.randrange(300)))
+    return content
+
+
+def test_10000_damaged_files_are_refused(stored, tmp_path):
+    content, result = stored
+    path, rng, whole = tmp_path / "damaged", random.Random(0), 0
+    for _ in range(10000):
+        changed = bytes(damaged(content, rng))
+        path.write_bytes(changed)
+        try:
+            loaded = TrainResult.load(str(path))
+        except DataError as error:
+            assert str(path) in str(error)
+        else:
+            assert changed == content and same(loaded, result)  # bits flipped there and back
+            whole += 1
+    assert whole < 10
+
+
+@pytest.mark.parametrize("content, message", [
+    (b"", "does not begin with 'd2l_linreg TrainResult 1'"),
+    (b"\x93NUMPY", "does not begin with"),
+    (b"d2l_linreg checkpoint 1\n", "does not begin with"),
+    (b"d2l_linreg TrainResult 2\nabc\n", "does not begin with"),
+    (b"d2l_linreg TrainResult 1\n" + 64 * b"0" + b"\nabc", "is damaged"),
+])
+def test_foreign_files_are_refused(content, message, tmp_path):
+    path = tmp_path / "foreign"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        TrainResult.load(str(path))
+
+
+def test_a_whole_file_with_something_else_in_it_is_refused(tmp_path):
+    from d2l_linreg import storage
+
+    path = str(tmp_path / "other")
+    for text in ({}, {"ctx": "cpu(0)"}, {"ctx": 5}):
+        storage.save(path, "TrainResult", {"w": numpy.zeros(2)}, text)
+        with pytest.raises(DataError, match="does not hold what a TrainResult does"):
+            TrainResult.load(path)
+
+
+def test_what_cannot_be_opened_is_refused(tmp_path):
+    for path in (str(tmp_path), str(tmp_path / "nowhere"), "\0", "", 3, None):
+        with pytest.raises(DataError, match="cannot be read"):
+            TrainResult.load(path)
+
+
+def test_a_full_disk_leaves_the_old_file_whole(stored, tmp_path):
+    content, result = stored
+    path = tmp_path / "result"
+    path.write_bytes(content)
+    (tmp_path / "result.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        result.save(str(path))
+    assert path.read_bytes() == content and [p.name for p in tmp_path.iterdir()] == ["result"]
