@@ -75,10 +75,15 @@ class Checkpoint:
         self.saved = time.monotonic()
         if path is None:
             return
-        folder = os.path.dirname(os.path.realpath(path))
-        if not path or not os.access(folder, os.W_OK) or os.path.isdir(path):
-            raise ValueError("checkpoint is {!r}, which cannot be written; name a file in a folder "
-                             "that is there".format(path))
+        try:
+            unfinished = os.path.realpath(path) + ".part"
+            if not path or os.path.isdir(os.path.realpath(path)):
+                raise IsADirectoryError("no file has such a name")
+            open(unfinished, "ab").close()
+            os.remove(unfinished)
+        except (OSError, TypeError, ValueError) as error:
+            raise ValueError("checkpoint is {!r}, which cannot be written: {}; name a file in a "
+                             "folder that is there".format(path, error)) from error
         if os.path.exists(path):
             self._resume()
 

@@ -4,6 +4,7 @@ import warnings
 
 from ._mxnet import mx
 from .errors import ContextError
+from .settings import as_integer
 
 Context = type(mx.cpu())  # MXNet 2 calls it Device, and mx.Context is a function there
 
@@ -33,7 +34,7 @@ def try_gpu(i=0):
     -------
     mxnet.Context
     """
-    return mx.gpu(i) if num_gpus() > i else mx.cpu()
+    return mx.gpu(i) if num_gpus() > as_integer("i", i, 0) else mx.cpu()
 
 
 def try_all_gpus():

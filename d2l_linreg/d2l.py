@@ -9,6 +9,7 @@ import random
 import sys
 
 from ._mxnet import mx
+from .settings import as_integer, check_batches
 from .streams import normal_2019
 
 np = mx.np
@@ -36,7 +37,7 @@ def synthetic_data(w, b, num_examples):
     labels : mxnet.np.ndarray, shape (num_examples,), float32
     """
     w = np.array(w, dtype="float32")
-    features = normal_2019((num_examples, len(w)))
+    features = normal_2019((as_integer("num_examples", num_examples, 1), len(w)))
     noise = normal_2019((num_examples,), scale=0.01)
     # Rounded to float32 once, as by a fused multiply-add, whatever the CPU has.
     labels = np.dot(features.astype("float64"), w.astype("float64")).astype("float32")
@@ -60,7 +61,13 @@ def data_iter(batch_size, features, labels, *, order=None):
     ------
     X : mxnet.np.ndarray, shape (batch, num_features)
     y : mxnet.np.ndarray, shape (batch,)
+
+    Raises
+    ------
+    ValueError
+        If `batch_size` is no positive integer, or there is not one label a row.
     """
+    check_batches(batch_size, features, labels)
     if order is None:
         order = list(range(len(features)))
         random.shuffle(order)
@@ -83,7 +90,7 @@ def init_params(num_features=2):
     b : mxnet.np.ndarray, shape (1,)
         Zero.
     """
-    w = normal_2019((num_features, 1), scale=0.01)
+    w = normal_2019((as_integer("num_features", num_features, 1), 1), scale=0.01)
     b = np.zeros(1)
     w.attach_grad()
     b.attach_grad()

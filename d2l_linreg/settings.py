@@ -60,10 +60,7 @@ NOTEBOOKS = {
 
 def known(notebook):
     """The notebook of this name; a ValueError, with the names there are, if it is none."""
-    if not isinstance(notebook, str) or notebook not in published.NOTEBOOKS:
-        raise ValueError("notebook is {!r}; it must be one of {}".format(
-            notebook, ", ".join(map(repr, published.NOTEBOOKS))))
-    return NOTEBOOKS[notebook]
+    return NOTEBOOKS[published.known(notebook)]
 
 
 def chosen(settings, learning_rate, num_epochs, batch_size, shuffle_seed):
@@ -87,6 +84,14 @@ def _as_learning_rate(value):
         raise ValueError("learning_rate is {!r}; it must be a finite number above 0 (at least "
                          "{:.2g}, float32's smallest)".format(value, SMALLEST))
     return number
+
+
+def check_batches(batch_size, features, labels):
+    """A ValueError if examples cannot be dealt into batches of that size."""
+    as_integer("batch_size", batch_size, 1)
+    if len(features) != len(labels):
+        raise ValueError("labels has {} rows, but features {}; give one label a row".format(
+            len(labels), len(features)))
 
 
 def as_integer(name, value, lowest):

@@ -7,6 +7,7 @@ Labels are :math:`y = 2x_0 - 3.4x_1 + 4.2 + \\epsilon`, the loss of a batch is t
 import numpy
 
 from ._mxnet import mx
+from .settings import as_integer, check_batches
 from .streams import normal_2017
 
 nd = mx.nd
@@ -28,7 +29,7 @@ def synthetic_data(num_examples=10000):
     X : mxnet.nd.NDArray, shape (num_examples, 2), float32
     y : mxnet.nd.NDArray, shape (num_examples,), float32
     """
-    X = normal_2017((num_examples, 2))
+    X = normal_2017((as_integer("num_examples", num_examples, 1), 2))
     noise = 0.01 * normal_2017((num_examples,))
     return X, 2 * X[:, 0] - 3.4 * X[:, 1] + 4.2 + noise
 
@@ -50,9 +51,19 @@ class NDArrayIter(mx.io.NDArrayIter):
         rewinds, as it did in MXNet 0.11.
     order : sequence of int, optional
         The rows to visit, in order, instead of a shuffle.
+
+    Raises
+    ------
+    ValueError
+        If `batch_size` is no positive integer or larger than the data, or there is not one
+        label a row.
     """
 
     def __init__(self, X, y, batch_size, shuffle=True, *, reshuffle=False, order=None):
+        check_batches(batch_size, X, y)
+        if batch_size > len(X):
+            raise ValueError("batch_size is {}, but there are {} examples; a batch needs as many"
+                             .format(batch_size, len(X)))
         if order is None and shuffle and not reshuffle:
             order = numpy.random.permutation(len(X))
         if order is not None:
@@ -75,7 +86,8 @@ def init_params(num_features=2):
     b : mxnet.nd.NDArray, shape (1,)
         Standard normal too.
     """
-    w, b = normal_2017((num_features, 1)), normal_2017((1,))
+    w = normal_2017((as_integer("num_features", num_features, 1), 1))
+    b = normal_2017((1,))
     w.attach_grad()
     b.attach_grad()
     return w, b

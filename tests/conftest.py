@@ -33,3 +33,11 @@ def run_python(tmp_path):
         return finished.stdout
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter):
+    hostile = sys.modules.get("test_hostile")
+    if hostile is not None and hostile.TRIED:
+        terminalreporter.write_line("hostile inputs tried: {} ({})".format(
+            sum(hostile.TRIED.values()), ", ".join(
+                "{} {}".format(name, count) for name, count in hostile.TRIED.items())))

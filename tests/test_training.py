@@ -98,6 +98,20 @@ def test_four_threads_at_once_train_as_one_after_the_other(engine):
     assert all(same(alone[k], together[k]) for k in range(4))
 
 
+def test_1000_calls_grow_the_process_by_less_than_20_megabytes(run_python):
+    grown = run_python("""
+import psutil
+from d2l_linreg import train
+def call(times):
+    for seed in range(times):
+        train(ctx="cpu", num_epochs=1, shuffle_seed=seed, verbose=False)
+    return psutil.Process().memory_info().rss
+print(call(50), call(1000))
+""")
+    before, after = map(int, grown.split())
+    assert after - before < 20e6
+
+
 def test_inside_a_callers_autograd_record_nothing_is_different():
     outside = train(data=small(), ctx="cpu", verbose=False)
     with mx.autograd.record():

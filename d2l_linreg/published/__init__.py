@@ -15,6 +15,14 @@ def _read(name):
     return pkgutil.get_data(__name__, name)
 
 
+def known(notebook):
+    """The name of a notebook, if it is one; else a ValueError with the names there are."""
+    if not isinstance(notebook, str) or notebook not in NOTEBOOKS:
+        raise ValueError("notebook is {!r}; it must be one of {}".format(
+            notebook, ", ".join(map(repr, NOTEBOOKS))))
+    return notebook
+
+
 def document(notebook):
     """What is known of a notebook's published run.
 
@@ -29,7 +37,7 @@ def document(notebook):
         mini-batch holds) and `cells`: for each cell with text output its name, its `text`,
         whether that hangs on a `recovered_shuffle`, and the names of the `figures` in it.
     """
-    return json.loads(_read(notebook + ".json").decode())
+    return json.loads(_read(known(notebook) + ".json").decode())
 
 
 def scatter_png():
@@ -80,4 +88,4 @@ def order(notebook):
     """
     import numpy
 
-    return numpy.load(io.BytesIO(_read(notebook + ".npy")))
+    return numpy.load(io.BytesIO(_read(known(notebook) + ".npy")))
