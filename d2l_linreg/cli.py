@@ -137,21 +137,22 @@ def _write_text(path, text):
 
 
 def _reproduce(arguments):
-    from . import reports
-    from .reproduction import Reproduction, reproduce
+    from .reproduction import reproduce
 
-    wanted = [(path, report) for path, report in (
-        (arguments.json, Reproduction.to_json), (arguments.junit, reports.to_junit),
-        (arguments.markdown, reports.to_markdown), (arguments.html, reports.to_html)) if path]
-    if len({os.path.realpath(path) for path, _ in wanted}) < len(wanted):
+    wanted = {name: getattr(arguments, name) for name in ("json", "junit", "markdown", "html")
+              if getattr(arguments, name)}
+    if len(set(map(os.path.realpath, wanted.values()))) < len(wanted):
         raise ValueError("of {} two are the same; name a file for each report".format(
-            ", ".join(repr(path) for path, _ in wanted)))
-    if arguments.html:
-        reports.page_template()  # what it lacks is said before the work
+            ", ".join(map(repr, wanted.values()))))
+    if wanted:
+        from . import reports  # and, slowly, matplotlib
+
+        if arguments.html:
+            reports.page_template()  # what it lacks is said before the work
     reproduction = reproduce(arguments.notebook, ctx=arguments.ctx, runs=arguments.runs)
     print(reproduction)
-    for path, report in wanted:
-        _write_text(path, report(reproduction))
+    for name, path in wanted.items():
+        _write_text(path, getattr(reports, "to_" + name)(reproduction))
     return 0 if reproduction.ok else 1
 
 

@@ -12,7 +12,9 @@ from matplotlib import style
 from . import charts, published
 from .environment import describe, shortfalls
 from .monte_carlo import ALPHA, false_alarm_rate
-from .reproduction import DIFFERENT, ORDINARY
+from .reproduction import DIFFERENT, ORDINARY, Reproduction
+
+to_json = Reproduction.to_json
 
 _WORD = re.compile(r"[\w.+-]+|.", re.DOTALL)
 # XML holds no other characters, and UTF-8 no lone surrogates; a failed computation's words may.
