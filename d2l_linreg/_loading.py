@@ -21,9 +21,16 @@ _WHEELS = (
 
 def cpu_has_fma():
     """Whether this CPU has AVX2 and FMA, which OpenBLAS's Haswell kernel needs."""
-    from numpy.core._multiarray_umath import __cpu_features__ as features
+    from numpy.core import _multiarray_umath
 
-    return bool(features.get("AVX2") and features.get("FMA3"))
+    features = getattr(_multiarray_umath, "__cpu_features__", None)
+    if features is not None:
+        return bool(features.get("AVX2") and features.get("FMA3"))
+    try:  # NumPy before 1.19 does not tell; Linux does
+        with open("/proc/cpuinfo", encoding="utf-8") as cpus:
+            return {"avx2", "fma"} <= set(cpus.read().split())
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

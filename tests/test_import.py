@@ -63,6 +63,14 @@ def test_openblas_uses_the_fma_kernel_unless_someone_chose_another():
     assert python(program, OPENBLAS_CORETYPE="Nehalem").stdout.strip() in ("Nehalem", "None")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/cpuinfo"), reason="only Linux tells besides NumPy")
+def test_a_numpy_too_old_to_tell_what_the_cpu_has_changes_nothing():
+    finished = python("from numpy.core import _multiarray_umath as native;"
+                      "vars(native).pop('__cpu_features__', None);"  # as before NumPy 1.19
+                      "from d2l_linreg._loading import cpu_has_fma; print(cpu_has_fma())")
+    assert finished.stdout == "{}\n".format(cpu_has_fma()), finished.stderr
+
+
 @needs_fma
 def test_mxnet_imported_earlier_is_told_once_what_that_costs():
     program = """
