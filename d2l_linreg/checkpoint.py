@@ -60,6 +60,8 @@ class Checkpoint:
     run : dict
         All that the run's numbers follow from, as JSON can hold it. A file that is of another
         run is refused.
+    writing : bool, default True
+        Whether this process keeps the file; of several workers, the others only read it.
 
     Raises
     ------
@@ -69,21 +71,14 @@ class Checkpoint:
         If it cannot be written there, or is of another run.
     """
 
-    def __init__(self, path, run):
-        self.path, self.run = path, run
+    def __init__(self, path, run, writing=True):
+        self.path, self.run, self.writing = path, run, writing
         self.progress = Progress()
         self.saved = time.monotonic()
         if path is None:
             return
-        try:
-            unfinished = os.path.realpath(path) + ".part"
-            if not path or os.path.isdir(os.path.realpath(path)):
-                raise IsADirectoryError("no file has such a name")
-            open(unfinished, "ab").close()
-            os.remove(unfinished)
-        except (OSError, TypeError, ValueError) as error:
-            raise ValueError("checkpoint is {!r}, which cannot be written: {}; name a file in a "
-                             "folder that is there".format(path, error)) from error
+        if writing:
+            _check_writable(path)
         if os.path.exists(path):
             self._resume()
 
@@ -97,18 +92,32 @@ class Checkpoint:
                                      self.path, name, was.get(name), self.run[name]))
         batch_losses = arrays.pop("batch_losses")
         self.progress = Progress(batch_losses=[batch_losses], **arrays, **text)
-        print("resumed from {} after {} steps".format(self.path, len(batch_losses)),
-              file=sys.stderr)
+        if self.writing:
+            print("resumed from {} after {} steps".format(self.path, len(batch_losses)),
+                  file=sys.stderr)
 
     def save(self, at_once=False):
         """Write the file, if it is time, or `at_once`."""
-        if self.path is None or not (at_once or time.monotonic() - self.saved >= EVERY):
+        due = at_once or time.monotonic() - self.saved >= EVERY
+        if self.path is None or not self.writing or not due:
             return
         text = asdict(self.progress)
         arrays = {name: text.pop(name) for name in ("w", "b", "batch_losses")}
         arrays["batch_losses"] = numpy.concatenate(arrays["batch_losses"])
         storage.save(self.path, KIND, arrays, dict(text, run=self.run))
         self.saved = time.monotonic()
+
+
+def _check_writable(path):
+    try:
+        unfinished = os.path.realpath(path) + ".part"
+        if not path or os.path.isdir(os.path.realpath(path)):
+            raise IsADirectoryError("no file has such a name")
+        open(unfinished, "ab").close()
+        os.remove(unfinished)
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError("checkpoint is {!r}, which cannot be written: {}; name a file in a "
+                         "folder that is there".format(path, error)) from error
 
 
 def fingerprint(*arrays):

@@ -61,7 +61,7 @@ def _auto():
     failure = _failure(ctx) if ctx != mx.cpu() else None
     if failure is None:
         return ctx
-    warnings.warn("{} does not work, so the CPU is used: {}".format(ctx, failure), stacklevel=4)
+    warnings.warn("{} does not work, so the CPU is used: {}".format(ctx, failure), stacklevel=5)
     return mx.cpu()
 
 
@@ -108,3 +108,31 @@ def as_context(ctx):
                 )
             )
     return ctx
+
+
+def as_contexts(ctx):
+    """Read a `ctx` argument that may name several devices.
+
+    Parameters
+    ----------
+    ctx : str, mxnet.Context, or list of them
+        As for `as_context`; in a list not "auto", and each device once.
+
+    Returns
+    -------
+    tuple of mxnet.Context
+
+    Raises
+    ------
+    ContextError
+        As by `as_context`, or if the list is empty or names a device twice.
+    """
+    if not isinstance(ctx, (list, tuple)):
+        return (as_context(ctx),)
+    if not ctx or "auto" in [name for name in ctx if isinstance(name, str)]:
+        raise ContextError('ctx is {!r}; name at least one device, and each by itself, as in '
+                           '["gpu(0)", "gpu(1)"]'.format(ctx))
+    contexts = tuple(map(as_context, ctx))
+    if len(set(contexts)) < len(contexts):
+        raise ContextError("ctx is {!r}; name each device once".format(ctx))
+    return contexts

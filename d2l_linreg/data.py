@@ -62,7 +62,7 @@ def as_features(name, values):
 
 
 def map_examples(features, labels):
-    """Open files of features and labels without reading them into memory; check them in blocks.
+    """Open files of features and labels without reading them into memory.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def map_examples(features, labels):
     Raises
     ------
     DataError
-        If a file cannot be read, or holds what cannot be trained on.
+        If a file cannot be read, or is not of such a shape.
     """
     arrays = []
     for name, path in (("data", features), ("labels", labels)):
@@ -90,10 +90,14 @@ def map_examples(features, labels):
     if features.ndim != 2 or labels.shape not in ((len(features),), (len(features), 1)):
         raise DataError("data has shape {} and labels {}; give (num_examples, num_features) and "
                         "(num_examples,)".format(features.shape, labels.shape))
+    return features, labels.reshape(-1)
+
+
+def check_mapped(features, labels):
+    """Read files that `map_examples` opened, in blocks; a DataError if one cannot be trained on."""
     for start in range(0, max(len(features), 1), CHECKED):
         as_features("data", features[start:start + CHECKED])
         _as_float32("labels", as_array("labels", labels[start:start + CHECKED]))
-    return features, labels.reshape(-1)
 
 
 def as_examples(data):

@@ -65,11 +65,16 @@ class Mapped:
         Whether all epochs share one order.
     verbose : bool
         Whether to say how the examples are shuffled, and to show a progress bar.
+    shared : int
+        How many of the first rows another worker has too: it is they who average over them.
+    total : callable
+        From a loss, summed over some examples, and their number to those of all workers.
     """
 
-    def __init__(self, features, labels, load, settings, shuffles_once, verbose):
+    def __init__(self, features, labels, load, settings, shuffles_once, verbose, shared, total):
         self.features, self.labels, self.load = features, labels, load
         self.settings, self.shuffles_once, self.verbose = settings, shuffles_once, verbose
+        self.shared, self.total = shared, total
         batches = max(BLOCK // (4 * features.shape[1]) // settings.batch_size, 1)
         rows = batches * settings.batch_size
         starts = numpy.arange(max(len(labels) // rows, 1)) * rows
@@ -95,8 +100,12 @@ class Mapped:
 
     def average(self, loss):
         """The average over all examples of a `loss(features, labels)`, itself an average."""
-        losses = [loss(*self._block(*bounds)) for bounds in self.bounds]
-        return float(numpy.average(losses, weights=[stop - start for start, stop in self.bounds]))
+        bounds = [(max(start, self.shared), stop) for start, stop in self.bounds
+                  if stop > self.shared]
+        counts = [stop - start for start, stop in bounds]
+        losses = numpy.multiply([loss(*self._block(*block)) for block in bounds], counts)
+        summed, count = self.total(losses.sum(), sum(counts))
+        return float(summed / count)
 
     def _block(self, start, stop):
         return tuple(self.load(numpy.asarray(array[start:stop], dtype="float32"))

@@ -1,6 +1,6 @@
 """What training comes to."""
 from dataclasses import asdict, dataclass, field
-from typing import Optional, Tuple
+from typing import Optional, Tuple, Union
 
 import numpy
 
@@ -37,8 +37,8 @@ class TrainResult:
         True minus estimated weights; None where the truth is unknown.
     b_error : float or None
         True minus estimated bias.
-    ctx : mxnet.Context
-        Where it was computed.
+    ctx : mxnet.Context or tuple of mxnet.Context
+        Where it was computed; a tuple if on several devices.
     seconds : float
         How long training took, data and set-up left out.
     transcript : str
@@ -58,7 +58,7 @@ class TrainResult:
     moving_losses: Optional[Tuple[float, ...]]
     w_error: Optional[numpy.ndarray]
     b_error: Optional[float]
-    ctx: mx.Context
+    ctx: Union[mx.Context, Tuple[mx.Context, ...]]
     seconds: float
     transcript: str = field(repr=False)
     batch_losses: numpy.ndarray = field(repr=False)
@@ -152,7 +152,9 @@ class TrainResult:
                   and not isinstance(getattr(self, name), numpy.memmap)}
         text = {name: getattr(self, name) for name in self.__dataclass_fields__
                 if name not in ARRAYS}
-        text.update(settings=asdict(self.settings), ctx=str(self.ctx))
+        several = isinstance(self.ctx, tuple)
+        text.update(settings=asdict(self.settings),
+                    ctx=list(map(str, self.ctx)) if several else str(self.ctx))
         storage.save(path, KIND, arrays, text)
 
     @classmethod
@@ -175,13 +177,20 @@ class TrainResult:
         """
         arrays, text = storage.load(path, KIND)
         try:
-            device, _, number = text["ctx"].rstrip(")").partition("(")
+            ctx = text["ctx"]
+            ctx = tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx)
             moving_losses = text["moving_losses"]
             return cls(**dict(
                 dict.fromkeys(ARRAYS), **dict(arrays, **dict(
                     text, settings=Settings(**text["settings"]),
-                    ctx=mx.Context(device, int(number)), epoch_losses=tuple(text["epoch_losses"]),
+                    ctx=ctx, epoch_losses=tuple(text["epoch_losses"]),
                     moving_losses=None if moving_losses is None else tuple(moving_losses)))))
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
             raise DataError("{!r} does not hold what a {} does: {!r}".format(
                 path, KIND, error)) from error
+
+
+def _context(name):
+    """A context by its name, be it here or not."""
+    device, _, number = name.rstrip(")").partition("(")
+    return mx.Context(device, int(number))

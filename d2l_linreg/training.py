@@ -10,11 +10,11 @@ import numpy
 from . import d2l, published, straight_dope
 from ._mxnet import mx, numpy_semantics, seeded
 from .checkpoint import Checkpoint, fingerprint
-from .contexts import as_context
-from .data import as_array, as_examples, map_examples
+from .contexts import as_contexts
+from .data import as_array, as_examples, check_mapped, map_examples
 from .errors import DivergenceError
 from .examples import InMemory, Mapped, segments
-from .loops import batch_rows
+from .parallel import Group
 from .result import TrainResult
 from .settings import TRUE_B, TRUE_W, chosen, known
 from .transcript import TRANSCRIPTS
@@ -24,7 +24,7 @@ ENGINES = {"compiled": "compiled", "autograd": "loops", "scan": "scan", "fused":
 
 def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=None,
           num_epochs=None, batch_size=None, shuffle_seed=None, order=None, engine="compiled",
-          checkpoint=None, verbose=True):
+          kvstore=None, checkpoint=None, verbose=True):
     """Train a linear regression as a notebook does, on the notebook's data or on yours.
 
     With nothing but the notebook's name it reproduces the published run, printed lines
@@ -45,15 +45,17 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
         default the notebook's own data.
     labels : str, optional
         With features from a file, the name of the .npy file of their labels.
-    ctx : str or mxnet.Context, default "auto"
+    ctx : str, mxnet.Context or list of them, default "auto"
         "auto" (a GPU if one works, else the CPU), "cpu", "gpu", "gpu(1)" or a context. Data
-        and initial parameters are drawn on the CPU and moved there.
+        and initial parameters are drawn on the CPU and moved there. A list of devices shares
+        each batch among them; that agrees with one device to float32's rounding.
     learning_rate : float, optional
         Default 0.03 for d2l, 0.001 for straight_dope.
     num_epochs : int, optional
         Default 3 for d2l, 2 for straight_dope.
     batch_size : int, optional
-        Default 10 for d2l, 4 for straight_dope.
+        Default 10 for d2l, 4 for straight_dope. Of several workers, each one's own: they take
+        a step together on so many examples each.
     shuffle_seed : int, optional
         Seeds the shuffle. By default the recovered order, if data, batch size and number of
         epochs are the notebook's own, else 0.
@@ -64,6 +66,12 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
         "autograd" takes the notebook's own steps one by one; "compiled" the same steps as a
         compiled graph, bit for bit; "scan" composes steps, in float64, for at most 32 features;
         "fused" is for wide data and agrees to float32's rounding.
+    kvstore : {"local", "device", "dist_sync"}, optional
+        MXNet's store through which several devices or workers add up their gradients. By
+        default the one that suits `ctx`. "dist_sync" is for processes that `d2l-linreg launch`
+        starts; each is a worker that takes its share of every batch, or, if the examples are
+        in files, of the files. Then worker 0 alone prints, and writes the checkpoint, which
+        all must be able to read.
     checkpoint : str, optional
         Name of a file that is kept up to date, about once a second, with where training stands.
         If it is there, training goes on from it and ends with the same bits as if it had never
@@ -101,37 +109,45 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
     """
     own = known(notebook)
     settings = chosen(own.settings, learning_rate, num_epochs, batch_size, shuffle_seed)
+    engine, asked = _engine(engine), engine
+    group = Group(as_contexts(ctx), kvstore, asked, settings.batch_size)
+    engine = group if group.joined else engine
+    whole_batch = settings.batch_size * group.num_workers
     examples = _given_examples(data, labels)
     num_examples = own.num_examples if examples is None else len(examples[1])
     num_features = len(TRUE_W) if examples is None else examples[0].shape[1]
-    if notebook == "straight_dope" and settings.batch_size > num_examples:
-        raise ValueError("batch_size is {}, but there are {} examples; MXNet's NDArrayIter needs "
-                         "at least one batch of them".format(settings.batch_size, num_examples))
+    if notebook == "straight_dope" and whole_batch > num_examples:
+        raise ValueError("batch_size is {}{}, but there are {} examples; MXNet's NDArrayIter needs "
+                         "at least one batch of them".format(
+                             settings.batch_size, " for each of {} workers".format(
+                                 group.num_workers) if group.num_workers > 1 else "", num_examples))
     mapped = isinstance(data, (str, os.PathLike))
     if mapped and order is not None:
         raise ValueError("order is given, but examples from a file are shuffled in blocks; give a "
                          "shuffle_seed instead")
-    settings, orders = _orders(own, settings, examples is None, num_examples, order)
-    engine = _engine(engine)
-    train_epoch = engine.prepare(notebook, settings, num_features)
-    ctx = as_context(ctx)
-    kept = Checkpoint(checkpoint, {} if checkpoint is None else dict(
-        asdict(settings), notebook=notebook, engine=engine.__name__.rpartition(".")[-1],
-        data=examples and fingerprint(*examples), order=None if order is None else fingerprint(
-            numpy.asarray(order))))
+    settings, orders = _orders(own, settings, whole_batch, examples is None, num_examples, order)
 
     def load(array):
         return {"d2l": mx.np, "straight_dope": mx.nd}[notebook].array(
-            array, dtype=engine.dtype, ctx=ctx)
+            array, dtype=engine.dtype, ctx=group.contexts[0])
 
-    with numpy_semantics(notebook == "d2l"), mx.autograd.pause(train_mode=True):
+    with group, numpy_semantics(notebook == "d2l"), mx.autograd.pause(train_mode=True):
+        verbose = verbose and group.rank == 0
+        share, shared = group.share(*examples) if mapped else (examples, 0)
+        if mapped:
+            check_mapped(*share)
+        train_epoch = engine.prepare(notebook, settings, num_features)
+        kept = Checkpoint(checkpoint, {} if checkpoint is None else _run(
+            notebook, settings, engine, group, share, order), group.rank == 0)
+        group.barrier()  # all have read it before worker 0 writes it
         drawn, params = draw(own, examples is None, num_features)
         progress = kept.progress
         w, b = map(load, params if progress.w is None else (progress.w, progress.b))
         w.attach_grad()
         b.attach_grad()
         if mapped:
-            source = Mapped(*examples, load, settings, own.shuffles_once, verbose)
+            source = Mapped(*share, load, settings, own.shuffles_once, verbose, shared,
+                            group.total)
         else:
             source = InMemory(*map(load, examples or drawn), orders)
         transcript = TRANSCRIPTS[notebook](progress, verbose)
@@ -146,7 +162,7 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
             batch = 0
             for read, rows in blocks:
                 block = None
-                rows = batch_rows(notebook, settings.batch_size, rows)
+                rows = group.rows(notebook, settings.batch_size, rows, own=mapped)
                 for segment in segments(settings, num_features, rows):
                     done += 1
                     if done <= progress.segments:  # before the checkpoint
@@ -177,7 +193,7 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
             epoch_losses=tuple(progress.epoch_losses),
             moving_losses=tuple(progress.moving_losses) if notebook == "straight_dope" else None,
             w_error=w_error, b_error=None if b_error is None else float(b_error[0]),
-            ctx=ctx, seconds=progress.seconds, transcript=str(transcript),
+            ctx=group.contexts[0] if len(group.contexts) == 1 else group.contexts, seconds=progress.seconds, transcript=str(transcript),
             batch_losses=numpy.concatenate(progress.batch_losses),
             features=(examples or drawn)[0], labels=(examples or drawn)[1])
 
@@ -187,6 +203,17 @@ def _engine(name):
         raise ValueError("engine is {!r}; it must be one of {}".format(
             name, ", ".join(map(repr, ENGINES))))
     return importlib.import_module("." + ENGINES[name], __package__)
+
+
+def _run(notebook, settings, engine, group, examples, order):
+    """All that a run's numbers follow from, for its checkpoint."""
+    run = dict(asdict(settings), notebook=notebook, engine=engine.__name__.rpartition(".")[-1],
+               order=None if order is None else fingerprint(numpy.asarray(order)))
+    if group.joined:
+        run.update(workers=group.num_workers, devices=len(group.contexts))
+    if group.rank == 0:  # another worker may have another share of the data
+        run.update(data=examples and fingerprint(*examples))
+    return run
 
 
 def _given_examples(data, labels):
@@ -199,7 +226,7 @@ def _given_examples(data, labels):
     return None if data is None else as_examples(data)
 
 
-def _orders(own, settings, own_data, num_examples, order):
+def _orders(own, settings, whole_batch, own_data, num_examples, order):
     """Settings as used, and for each epoch the rows in the order of visiting."""
     if order is not None:
         shape = (num_examples,) if own.shuffles_once else (settings.num_epochs, num_examples)
@@ -212,7 +239,9 @@ def _orders(own, settings, own_data, num_examples, order):
                              "that hold each row from 0 to {} once an epoch".format(
                                  order.shape, order.dtype, shape, num_examples - 1))
     elif settings.shuffle_seed is None:
-        if own_data and replace(settings, learning_rate=own.settings.learning_rate) == own.settings:
+        as_own = replace(settings, learning_rate=own.settings.learning_rate,
+                         batch_size=whole_batch)
+        if own_data and as_own == own.settings:
             order = published.order(own.name)
         else:
             settings = replace(settings, shuffle_seed=0)
