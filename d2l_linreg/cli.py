@@ -80,7 +80,10 @@ def _parser():
                        choices=("compiled", "autograd", "scan", "fused"),
                        help="default: %(default)s")
     train.add_argument("--ctx", default="auto",
-                       help="auto, cpu, gpu or gpu(1) (default: %(default)s)")
+                       help="auto, cpu, gpu or gpu(1); several devices as gpu(0),gpu(1) "
+                       "(default: %(default)s)")
+    train.add_argument("--kvstore", choices=("local", "device", "dist_sync"),
+                       help="MXNet's store that adds up gradients; dist_sync is what launch adds")
     train.add_argument("--learning-rate", type=float)
     train.add_argument("--num-epochs", type=int)
     train.add_argument("--batch-size", type=int)
@@ -93,6 +96,23 @@ def _parser():
                        help="keep there, about once a second, where training stands; if it is "
                        "there, go on from it, to the same bits")
     train.set_defaults(command=_train)
+
+    launch = commands.add_parser(
+        "launch", help="train in several processes, on one machine or several",
+        description="Start MXNet's scheduler, servers and workers, which train together: each "
+                    "worker takes --batch-size examples of every step. If one dies, all are "
+                    "ended, and it exits 1.",
+        usage="%(prog)s [-h] -n WORKERS [-s SERVERS] [--address ADDRESS] [--hosts FILE] -- "
+              "train ...")
+    launch.add_argument("-n", "--num-workers", type=int, required=True, metavar="WORKERS")
+    launch.add_argument("-s", "--num-servers", type=int, default=1, metavar="SERVERS",
+                        help="they add up the workers' gradients (default: %(default)s)")
+    launch.add_argument("--address", metavar="ADDRESS", help="this machine's address, on which "
+                        "the processes here listen (default: 127.0.0.1)")
+    launch.add_argument("--hosts", metavar="FILE", help="start servers and workers over ssh, on "
+                        "the machines this file names, an address or ADDRESS:SSHPORT a line")
+    launch.add_argument("train", nargs=argparse.REMAINDER, help="-- and a train command")
+    launch.set_defaults(command=_launch)
 
     run = commands.add_parser(
         "run", help="run someone's notebook as it was published",
@@ -157,16 +177,21 @@ def _reproduce(arguments):
 
 
 def _train(arguments):
+    from .parallel import is_first_worker
     from .storage import write_whole
     from .training import train
 
     if arguments.plot:
         _check_picture_format(arguments.plot)
     data, labels = _table(arguments.data, arguments.label), arguments.labels
-    result = train(arguments.notebook, data=data, labels=labels, ctx=arguments.ctx,
+    ctx = arguments.ctx.split(",") if "," in arguments.ctx else arguments.ctx
+    result = train(arguments.notebook, data=data, labels=labels, ctx=ctx,
                    learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
                    batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed,
-                   engine=arguments.engine, checkpoint=arguments.checkpoint)
+                   engine=arguments.engine, kvstore=arguments.kvstore,
+                   checkpoint=arguments.checkpoint)
+    if not is_first_worker(arguments.kvstore):
+        return 0
     if arguments.plot:
         picture = io.BytesIO()
         result.plot().savefig(picture, format=os.path.splitext(arguments.plot)[1][1:].lower())
@@ -174,6 +199,27 @@ def _train(arguments):
     if arguments.save:
         result.save(arguments.save)
     return 0
+
+
+def _launch(arguments):
+    from .launch import launch
+    from .settings import as_integer
+
+    as_integer("WORKERS", arguments.num_workers, 1)
+    as_integer("SERVERS", arguments.num_servers, 1)
+    command = arguments.train[arguments.train[:1] == ["--"]:]
+    try:
+        trained = _parser().parse_args(command)
+    except SystemExit as stop:
+        return stop.code
+    if trained.command is not _train or trained.kvstore not in (None, "dist_sync"):
+        raise ValueError("after -- comes {!r}; only train can be launched, with kvstore "
+                         "dist_sync".format(" ".join(command)))
+    if arguments.hosts and not arguments.address:
+        raise ValueError("--hosts goes with --address, the address at which the other machines "
+                         "find this one")
+    return launch(command, arguments.num_workers, arguments.num_servers,
+                  arguments.address or "127.0.0.1", arguments.hosts)
 
 
 def _table(path, column):

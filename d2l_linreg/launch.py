@@ -1,0 +1,197 @@
+"""Several workers: MXNet's scheduler, servers and workers as processes, watched until they end.
+
+Every process listens on the address it was given, and nowhere else. Each has a pipe from the
+launcher as its standard input, and ends when that ends: so whatever becomes of the launcher,
+or of the connection to another machine, nobody is left behind.
+"""
+import base64
+import contextlib
+import ipaddress
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+WATCHED = 0.05  # seconds between two looks at the processes
+PARTING = 5.0  # seconds that scheduler and servers get to end once all workers have
+# An array of at least so many numbers is divided among all servers; MXNet's own bound is a
+# thousand times as high, and below it a model like ours would lie on one server alone.
+DIVIDED = "1000"
+
+
+def launch(arguments, num_workers, num_servers, address, hosts=None):
+    """Run a `d2l-linreg train` command in several workers.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Of `d2l-linreg`, beginning with "train"; `--kvstore dist_sync` is added.
+    num_workers, num_servers : int
+    address : str
+        Of this machine: where the scheduler listens, and on this machine all others.
+    hosts : str, optional
+        Name of a file with a machine a line, as ADDRESS or ADDRESS:PORT of its ssh server, over
+        which servers and workers are dealt in turn. By default all run on this machine.
+
+    Returns
+    -------
+    int
+        0 if all workers did; 1 if a process died, which is then named on standard error, and
+        all others have been ended; 2 if it was for a wrong argument.
+
+    Raises
+    ------
+    ValueError
+        If `address` is none of this machine's, or `hosts` cannot be read.
+    """
+    address, reserved = _reserve(address)
+    with contextlib.closing(reserved):
+        environ = dict(
+            os.environ, PYTHONUNBUFFERED="1", DMLC_PS_ROOT_URI=address,
+            DMLC_PS_ROOT_PORT=str(reserved.getsockname()[1]), DMLC_NODE_HOST=address,
+            DMLC_NUM_WORKER=str(num_workers), DMLC_NUM_SERVER=str(num_servers))
+        if num_servers > 1:
+            environ.setdefault("MXNET_KVSTORE_BIGARRAY_BOUND", DIVIDED)
+        # Workers that each took all cores would wait for one another.
+        environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_workers, 1)))
+        roles = (["scheduler"] + ["server {}".format(i) for i in range(num_servers)]
+                 + ["worker {}".format(i) for i in range(num_workers)])
+        command = _node(arguments)
+        with _Processes() as processes, _sigterm_as_exit():
+            for name in roles:
+                processes.start(name, command, dict(environ, DMLC_ROLE=name.partition(" ")[0]))
+            return processes.watch()
+
+
+def _reserve(address):
+    """The address as numbers, and a socket that keeps a free port of it from others."""
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        address = socket.gethostbyname(address)
+        if ipaddress.ip_address(address).is_unspecified:
+            raise OSError("it stands for all addresses")
+        # Bound but not listening: MXNet's scheduler, which allows reuse too, can still have it.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind((address, 0))
+    except OSError as error:
+        reserved.close()
+        raise ValueError("--address is {!r}, where nothing can listen: {}; give one address of "
+                         "this machine".format(address, error)) from error
+    return address, reserved
+
+
+def _node(arguments):
+    """The command of a process, whatever its role; arguments in letters that no shell touches."""
+    encoded = base64.urlsafe_b64encode(json.dumps(arguments).encode()).decode()
+    return [sys.executable, "-m", "d2l_linreg.launch", encoded]
+
+
+class _Processes:
+    """Processes with names, of which none outlives the `with` block."""
+
+    def __init__(self):
+        self.running, self.readers = {}, []
+
+    def __enter__(self):
+        return self
+
+    def start(self, name, command, environ):
+        # In a session of its own, so that Ctrl-C reaches the launcher alone, which ends them all
+        process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        self.running[name] = process
+        self.readers.append(threading.Thread(target=_pass_on, args=(name, process), daemon=True))
+        self.readers[-1].start()
+
+    def watch(self):
+        """Wait for all workers, or for the first process that dies; see `launch`."""
+        while True:
+            ended = {name: process.poll() for name, process in self.running.items()}
+            died = {name: status for name, status in ended.items() if status}
+            if died:
+                self.end()
+                for name, status in died.items():
+                    print("d2l-linreg launch: {} died: {}; all others were ended".format(
+                        name, _reason(status)), file=sys.stderr)
+                return 2 if set(died.values()) == {2} else 1
+            if all(status == 0 for name, status in ended.items() if name.startswith("worker")):
+                self._part()
+                return 0
+            time.sleep(WATCHED)
+
+    def _part(self):
+        deadline = time.monotonic() + PARTING
+        for process in self.running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(deadline - time.monotonic(), 0))
+
+    def end(self):
+        for process in self.running.values():
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone already
+                os.killpg(process.pid, signal.SIGKILL)
+        for process in self.running.values():
+            process.wait()
+        for reader in self.readers:
+            reader.join(1)
+
+    def __exit__(self, *error):
+        self.end()
+
+
+def _pass_on(name, process):
+    for line in process.stderr:
+        sys.stderr.write("{}: {}".format(name, line.decode(errors="replace")))
+        sys.stderr.flush()
+
+
+def _reason(status):
+    if status < 0:
+        return "killed by signal {} ({})".format(-status, signal.Signals(-status).name)
+    return "ended with status {}".format(status)
+
+
+@contextlib.contextmanager
+def _sigterm_as_exit():
+    """SIGTERM inside the block leaves it, with the status a shell reports."""
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _watch_launcher():
+    """End this process when its standard input does: with the launcher, or the connection."""
+    def wait():
+        while os.read(0, 1024):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def node(encoded):
+    """Be the scheduler, a server or a worker, as DMLC_ROLE says; only a worker returns."""
+    _watch_launcher()
+    if os.environ["DMLC_ROLE"] != "worker":
+        from ._mxnet import mx  # noqa: F401, in these roles MXNet serves while it is imported
+        return 0
+    from .cli import main
+
+    status = main(json.loads(base64.urlsafe_b64decode(encoded)) + ["--kvstore", "dist_sync"])
+    if status:  # at its end MXNet would wait for the other workers
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(node(*sys.argv[1:]))
