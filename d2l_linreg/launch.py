@@ -4,11 +4,13 @@ Every process listens on the address it was given, and nowhere else. Each has a 
 launcher as its standard input, and ends when that ends: so whatever becomes of the launcher,
 or of the connection to another machine, nobody is left behind.
 """
+import argparse
 import base64
 import contextlib
 import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -49,22 +51,24 @@ def launch(arguments, num_workers, num_servers, address, hosts=None):
         If `address` is none of this machine's, or `hosts` cannot be read.
     """
     address, reserved = _reserve(address)
-    with contextlib.closing(reserved):
+    command = _node("node", *arguments)
+    with contextlib.closing(reserved), _Processes() as processes, _sigterm_as_exit():
+        if hosts is not None:
+            _check_hosts(hosts)
+            processes.start("workers over ssh", _node(
+                "ssh", *command, hosts=hosts, address=address, num_workers=num_workers,
+                num_servers=num_servers), os.environ)
+            return processes.watch()
         environ = dict(
-            os.environ, PYTHONUNBUFFERED="1", DMLC_PS_ROOT_URI=address,
-            DMLC_PS_ROOT_PORT=str(reserved.getsockname()[1]), DMLC_NODE_HOST=address,
+            os.environ, DMLC_PS_ROOT_URI=address, DMLC_NODE_HOST=address,
+            DMLC_PS_ROOT_PORT=str(reserved.getsockname()[1]),
             DMLC_NUM_WORKER=str(num_workers), DMLC_NUM_SERVER=str(num_servers))
-        if num_servers > 1:
-            environ.setdefault("MXNET_KVSTORE_BIGARRAY_BOUND", DIVIDED)
         # Workers that each took all cores would wait for one another.
         environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_workers, 1)))
-        roles = (["scheduler"] + ["server {}".format(i) for i in range(num_servers)]
-                 + ["worker {}".format(i) for i in range(num_workers)])
-        command = _node(arguments)
-        with _Processes() as processes, _sigterm_as_exit():
-            for name in roles:
-                processes.start(name, command, dict(environ, DMLC_ROLE=name.partition(" ")[0]))
-            return processes.watch()
+        for name in (["scheduler"] + ["server {}".format(i) for i in range(num_servers)]
+                     + ["worker {}".format(i) for i in range(num_workers)]):
+            processes.start(name, command, dict(environ, DMLC_ROLE=name.partition(" ")[0]))
+        return processes.watch()
 
 
 def _reserve(address):
@@ -84,10 +88,26 @@ def _reserve(address):
     return address, reserved
 
 
-def _node(arguments):
-    """The command of a process, whatever its role; arguments in letters that no shell touches."""
-    encoded = base64.urlsafe_b64encode(json.dumps(arguments).encode()).decode()
-    return [sys.executable, "-m", "d2l_linreg.launch", encoded]
+def _check_hosts(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            hosts = file.read().split()
+        for host in hosts:
+            ipaddress.IPv4Address(re.sub(r":\d+$", "", host))
+        if not hosts:
+            raise ValueError("it names none")
+    except (OSError, ValueError) as error:
+        raise ValueError("--hosts is {!r}: {}; give a file with a machine's numeric address a "
+                         "line, or ADDRESS:PORT of its ssh server".format(path, error)) from error
+
+
+def _node(function, *arguments, **options):
+    """The command of a process that calls a function of `_FUNCTIONS`.
+
+    What it is given goes in letters that no shell touches.
+    """
+    given = json.dumps([function, arguments, options]).encode()
+    return [sys.executable, "-m", "d2l_linreg.launch", base64.urlsafe_b64encode(given).decode()]
 
 
 class _Processes:
@@ -149,8 +169,11 @@ def _pass_on(name, process):
 
 
 def _reason(status):
+    if 128 < status < 192:  # as a shell reports a signal
+        status = 128 - status
     if status < 0:
-        return "killed by signal {} ({})".format(-status, signal.Signals(-status).name)
+        name = "".join(" ({})".format(s.name) for s in signal.Signals if s == -status)
+        return "killed by signal {}{}".format(-status, name)
     return "ended with status {}".format(status)
 
 
@@ -177,21 +200,69 @@ def _watch_launcher():
     threading.Thread(target=wait, daemon=True).start()
 
 
-def node(encoded):
-    """Be the scheduler, a server or a worker, as DMLC_ROLE says; only a worker returns."""
-    _watch_launcher()
+def node(*arguments):
+    """Be the scheduler, a server or a worker, as DMLC_ROLE says.
+
+    Parameters
+    ----------
+    *arguments : str
+        Of `d2l-linreg`, for a worker.
+
+    Returns
+    -------
+    int
+        0; a worker that fails ends here, as MXNet's own end would wait for the other workers.
+    """
+    if int(os.environ["DMLC_NUM_SERVER"]) > 1:
+        os.environ.setdefault("MXNET_KVSTORE_BIGARRAY_BOUND", DIVIDED)
     if os.environ["DMLC_ROLE"] != "worker":
         from ._mxnet import mx  # noqa: F401, in these roles MXNet serves while it is imported
         return 0
     from .cli import main
 
-    status = main(json.loads(base64.urlsafe_b64decode(encoded)) + ["--kvstore", "dist_sync"])
-    if status:  # at its end MXNet would wait for the other workers
-        sys.stdout.flush()
+    status = main([*arguments, "--kvstore", "dist_sync"])
+    sys.stdout.flush()
+    if status:
         sys.stderr.flush()
         os._exit(status)
     return status
 
 
+def ssh(*command, hosts, address, num_workers, num_servers):
+    """Run a command on several machines by the launcher that MXNet's wheel ships.
+
+    It starts the scheduler here, and each server and worker by an `ssh` of its own, in this
+    folder. What it lacks is added: a word about a process that dies, and an end then.
+    """
+    from dmlc_tracker import ssh as launcher
+
+    threading.Thread.isAlive = threading.Thread.is_alive  # its name until Python 3.9
+    threading.excepthook = _name_the_dead
+    own = threading.enumerate()
+    launcher.submit(argparse.Namespace(
+        host_file=hosts, host_ip=address, num_workers=num_workers, num_servers=num_servers,
+        sync_dst_dir=None, command=command))
+    for thread in set(threading.enumerate()).difference(own):  # the scheduler has ended, they soon
+        thread.join()
+    return 0
+
+
+def _name_the_dead(failed):
+    """Say which process it was for which a thread of MXNet's launcher waited; end all."""
+    error = failed.exc_value
+    command, status = str(getattr(error, "cmd", "")), getattr(error, "returncode", None)
+    there = re.search(r"DMLC_ROLE=(\w+);.* DMLC_NODE_HOST=([\d.]+);", command)
+    who = "{} on {}".format(*there.groups()) if there else "scheduler"
+    reasons = {None: str(error), 255: "killed, or its connection lost"}  # ssh's 255 is for both
+    print("{} died: {}".format(who, reasons.get(status) or _reason(status)), file=sys.stderr,
+          flush=True)
+    os._exit(1)
+
+
+_FUNCTIONS = {"node": node, "ssh": ssh}
+
 if __name__ == "__main__":
-    sys.exit(node(*sys.argv[1:]))
+    _watch_launcher()
+    sys.stdout.reconfigure(line_buffering=True)
+    function, given, options = json.loads(base64.urlsafe_b64decode(sys.argv[1]))
+    sys.exit(_FUNCTIONS[function](*given, **options))

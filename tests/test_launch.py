@@ -1,7 +1,9 @@
 """Several workers, as real processes: what they come to, and how they end."""
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from descent import loop_in_float64, same
 
 from d2l_linreg import TrainResult, train
 from d2l_linreg.cli import main
+from d2l_linreg.launch import _node
 from d2l_linreg.settings import NOTEBOOKS
 from d2l_linreg.training import draw
 
@@ -180,3 +183,147 @@ def test_a_wrong_command_starts_nothing(arguments, message, capsys):
     assert main(["launch", *arguments.split()]) == 2
     assert message in capsys.readouterr().err
     assert psutil.Process().children() == []
+
+
+def needs(command):
+    path = shutil.which(command, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if path is None:
+        pytest.skip("{} is not installed".format(command))
+    return path
+
+
+def named(token):
+    """All processes, whoever started them, whose command holds a token."""
+    return [process for process in psutil.process_iter(["cmdline"])
+            if token in " ".join(process.info["cmdline"] or ())]
+
+
+@pytest.fixture
+def ssh_server(tmp_path):
+    """An ssh server on 127.0.0.1 with keys of its own: its port, and an environment for clients."""
+    server, client, keygen = map(needs, ("sshd", "ssh", "ssh-keygen"))
+    for name in ("host", "user"):
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)],
+                       check=True)
+    (tmp_path / "server").write_text(
+        "ListenAddress 127.0.0.1\nHostKey {0}/host\nAuthorizedKeysFile {0}/user.pub\n"
+        "StrictModes no\nPidFile none\nUsePAM no\n".format(tmp_path))
+    (tmp_path / "client").write_text(
+        "IdentityFile {0}/user\nUserKnownHostsFile {0}/known_hosts\nIdentitiesOnly yes\n"
+        "LogLevel ERROR\n".format(tmp_path))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ssh").write_text(
+        "#!/bin/sh\nexec {} -F {} \"$@\"\n".format(client, tmp_path / "client"))
+    (tmp_path / "bin" / "ssh").chmod(0o755)
+    environ = dict(os.environ, PATH="{}:{}".format(tmp_path / "bin", os.environ["PATH"]))
+    if os.getuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)  # where root's server is to have no rights
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([server, "-D", "-e", "-f", str(tmp_path / "server"), "-p",
+                                str(port)], stderr=subprocess.PIPE)
+
+    def answers():
+        return subprocess.run(["ssh", "-o", "StrictHostKeyChecking=no", "127.0.0.1", "-p",
+                               str(port), "true"], env=environ).returncode == 0
+
+    try:
+        wait_for(lambda: process.poll() is not None or answers())
+        if process.poll() is not None:
+            pytest.skip("sshd does not run here: {}".format(process.stderr.read()))
+        yield port, environ
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tmp_path):
+    port, environ = ssh_server
+    (tmp_path / "hosts").write_text("127.0.0.1:{0}\n127.0.0.1:{0}\n".format(port))
+    over = dict(options=("--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts")),
+                environ=environ)
+    launch("--batch-size", 5, "--save", tmp_path / "it's saved", **over)
+    result = TrainResult.load(str(tmp_path / "it's saved"))
+    assert abs(result.w - train(ctx="cpu", verbose=False).w).max() <= 1e-5
+
+    arguments = ("--num-epochs", 10**6, "--save", tmp_path / "never")
+    token = _node("node", "train", "--ctx", "cpu", *map(str, arguments))[-1]
+    launcher = start(*arguments, **over)
+
+    def workers():
+        found = [process for process in named(token) if process.info["cmdline"][0] == sys.executable
+                 and process.environ().get("DMLC_ROLE") == "worker" and listening(process)]
+        return found if len(found) == 2 else None
+
+    wait_for(workers)[0].kill()
+    began = time.monotonic()
+    _, errors = launcher.communicate(timeout=60)
+    assert launcher.returncode == 1
+    assert "worker on 127.0.0.1 died: killed" in errors
+    wait_for(lambda: gone(named(token)), 10)
+    assert time.monotonic() - began < 10
+
+
+@pytest.fixture
+def two_hosts():
+    """Two network namespaces with an address each, and a cable between them."""
+    ip, names = needs("ip"), ["d2l-linreg-{}-{}".format(os.getpid(), i) for i in (1, 2)]
+    made = []
+    try:
+        for name in names:
+            made.append(subprocess.run([ip, "netns", "add", name], stderr=subprocess.PIPE))
+        for command in [
+                "link add left netns {0} type veth peer name right netns {1}",
+                "-n {0} addr add 198.51.100.1/24 dev left", "-n {0} link set left up",
+                "-n {1} addr add 198.51.100.2/24 dev right", "-n {1} link set right up",
+                "-n {0} link set lo up", "-n {1} link set lo up"]:
+            made.append(subprocess.run([ip, *command.format(*names).split()],
+                                       stderr=subprocess.PIPE))
+        failed = [run.stderr for run in made if run.returncode]
+        if failed:
+            pytest.skip("no network namespaces here: {}".format(failed[0]))
+        yield [("198.51.100.{}".format(i), [ip, "netns", "exec", name])
+               for i, name in enumerate(names, 1)]
+    finally:
+        for name in names:
+            subprocess.run([ip, "netns", "del", name], stderr=subprocess.PIPE)
+
+
+def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_path):
+    # As README says to without launch: a scheduler, a server and a worker on one host, and a
+    # server and a worker on the other
+    (first, _), _ = two_hosts
+    server = [sys.executable, "-c", "import d2l_linreg, mxnet"]
+    worker = [sys.executable, "-m", "d2l_linreg", "train", "--ctx", "cpu", "--kvstore",
+              "dist_sync", "--batch-size", "5", "--num-epochs", "40", "--shuffle-seed", "1",
+              "--save", str(tmp_path / "result")]
+    processes, listened = [], {}
+    try:
+        for role, command, host in (("scheduler", server, 0), ("server", server, 0),
+                                    ("server", server, 1), ("worker", worker, 0),
+                                    ("worker", worker, 1)):
+            address, inside = two_hosts[host]
+            processes.append((address, subprocess.Popen([*inside, *command], env=dict(
+                os.environ, DMLC_ROLE=role, DMLC_PS_ROOT_URI=first, DMLC_PS_ROOT_PORT="9100",
+                DMLC_NUM_WORKER="2", DMLC_NUM_SERVER="2", DMLC_NODE_HOST=address),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)))
+
+        def all_end():
+            for address, process in processes:  # as seen in the process's own namespace
+                found = open("/proc/{}/net/tcp".format(process.pid)).read().splitlines()[1:]
+                listened.setdefault(address, set()).update(
+                    line.split()[1].partition(":")[0] for line in found if line.split()[3] == "0A")
+            return processes[0][1].poll() is not None
+        wait_for(all_end, 120)
+        printed = [process.communicate(timeout=60) for _, process in processes]
+        assert [process.returncode for _, process in processes] == [0] * 5, printed
+    finally:
+        for _, process in processes:
+            process.kill()
+            process.communicate()
+    assert sorted(len(out.splitlines()) for out, _ in printed) == [0, 0, 0, 0, 42]
+    # 198.51.100.1 and .2 in /proc's hexadecimal, last byte first
+    assert listened == {"198.51.100.1": {"016433C6"}, "198.51.100.2": {"026433C6"}}
+    one = train(ctx="cpu", num_epochs=40, shuffle_seed=1, verbose=False)
+    assert abs(TrainResult.load(str(tmp_path / "result")).w - one.w).max() <= 1e-5
