@@ -217,7 +217,7 @@ def _graph(half, rate, num_features):
         sym.dot(X, 2 * half * residual, transpose_a=True).reshape((-1,)),
         sym.sum(2 * half * residual, axis=0), sym.sum(half * residual ** 2, axis=0),
         sym.sum(there, axis=0), dim=0)
-    return nd.CachedOp(sym.Group([packed, w, b]))
+    return nd.CachedOp(sym.Group([packed, w, b]), [("static_alloc", True)])
 
 
 def _stepped(nd_or_sym, rate, num_features, w, b, total):
