@@ -102,6 +102,9 @@ Measured on {machines}.
 
 ## Pythons, NumPys and MXNets, at default settings
 
+For each Python the newest NumPy below 2, and the oldest that has a wheel for it; for 3.13, where
+none has, the oldest that pip can build.
+
 {installs}
 
 ## Kernels, threads, engines and oneDNN's instruction sets, on Python {python}
@@ -115,8 +118,8 @@ Measured on {machines}.
 ## How it is known that a setting took effect
 
 In every cell OpenBLAS, OpenMP, MXNet's engine and oneDNN are asked to say what they run, and a
-setting that they do not confirm counts as a shortfall. OpenBLAS runs no more threads than there
-are cores, whatever is asked.
+setting that they do not confirm counts as a shortfall. OpenMP confirms the number of threads;
+OpenBLAS takes no more of them than there are cores.
 """
 
 # Interpreters that pyenv has are found, too, after those on PATH.
