@@ -193,7 +193,8 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
             epoch_losses=tuple(progress.epoch_losses),
             moving_losses=tuple(progress.moving_losses) if notebook == "straight_dope" else None,
             w_error=w_error, b_error=None if b_error is None else float(b_error[0]),
-            ctx=group.contexts[0] if len(group.contexts) == 1 else group.contexts, seconds=progress.seconds, transcript=str(transcript),
+            ctx=group.contexts if len(group.contexts) > 1 else group.contexts[0],
+            seconds=progress.seconds, transcript=str(transcript),
             batch_losses=numpy.concatenate(progress.batch_losses),
             features=(examples or drawn)[0], labels=(examples or drawn)[1])
 

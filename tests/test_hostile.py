@@ -43,19 +43,22 @@ def hostile(*strategies):
 
 numbers = st.one_of(
     st.floats(), st.floats(-5, 5), st.integers(-3, 3), st.sampled_from(
-        [0.0, -0.0, 1e-45, 1e38, RANGE, 2 * RANGE, 1e300, 5e-324, numpy.inf, -numpy.inf, numpy.nan]))
+        [0.0, -0.0, 1e-45, 1e38, RANGE, 2 * RANGE, 1e300, 5e-324, numpy.inf, -numpy.inf,
+         numpy.nan]))
 dtypes = st.one_of(
     st.sampled_from(["<f4", "<f8", "<f2", ">f4", ">f8", ">f2", "i1", "<i8", ">i4", "u1", "?"]),
     st.sampled_from(["<c8", "<U3", "S3", "O", "M8[s]", "m8[s]"]))
 anything = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5),
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
+    st.binary(max_size=5),
     st.lists(st.integers(-2, 2), max_size=3), st.fractions(), st.decimals(), st.complex_numbers(),
     st.sampled_from([numpy.float32(0.1), numpy.int64(3), numpy.bool_(True), numpy.array([1, 2]),
-                     numpy.array(2), object(), int, {}, {"a": 1}, (), ..., numpy.nan, 2**32, 2**64]))
+                     numpy.array(2), object(), int, {}, {"a": 1}, (), ..., numpy.nan, 2**32,
+                     2**64]))
 names = st.one_of(st.text(max_size=8), st.sampled_from(
-    ["", ".", "/", "..", "\0", "a\0b", "\udcff", "x" * 5000, "é\u0301", "-", "~", "gpu(0)", "cpu(1)",
-     "cpu(99999)", "gpu(-1)", "d2l ", "D2L", "/dev/null", "/dev/full", "no/such/folder/file", b"d2l",
-     "con", "a\nb", "%s", "{}"]))
+    ["", ".", "/", "..", "\0", "a\0b", "\udcff", "x" * 5000, "é\u0301", "-", "~", "gpu(0)",
+     "cpu(1)", "cpu(99999)", "gpu(-1)", "d2l ", "D2L", "/dev/null", "/dev/full", b"d2l", "con",
+     "no/such/folder/file", "a\nb", "%s", "{}"]))
 
 
 @st.composite
@@ -104,7 +107,8 @@ def examples(draw):
 def trainable(X, y):
     """By the documentation: two dimensions, one label a row, real, not empty, float32's range."""
     return (X.ndim == 2 and X.size > 0 and y.shape in ((len(X),), (len(X), 1))
-            and all(a.dtype.kind in "fiub" and (abs(a.astype("f8")) <= RANGE).all() for a in (X, y)))
+            and all(a.dtype.kind in "fiub" and (abs(a.astype("f8")) <= RANGE).all()
+                    for a in (X, y)))
 
 
 @hostile(examples(), NOTEBOOKS, ENGINES)
