@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import pickle
 import re
 import signal
 import socket
@@ -216,6 +217,7 @@ def node(*arguments):
     if int(os.environ["DMLC_NUM_SERVER"]) > 1:
         os.environ.setdefault("MXNET_KVSTORE_BIGARRAY_BOUND", DIVIDED)
     if os.environ["DMLC_ROLE"] != "worker":
+        pickle.loads = _refuse  # as MXNet's server does to what anyone who reaches it sends
         from ._mxnet import mx  # noqa: F401, in these roles MXNet serves while it is imported
         return 0
     from .cli import main
@@ -226,6 +228,10 @@ def node(*arguments):
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+def _refuse(content):
+    raise pickle.UnpicklingError("this server unpickles nothing: no optimizer is sent to it")
 
 
 def ssh(*command, hosts, address, num_workers, num_servers):
@@ -262,6 +268,8 @@ def _name_the_dead(failed):
 _FUNCTIONS = {"node": node, "ssh": ssh}
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:  # started by hand, or another launcher, as scheduler or server
+        sys.exit(node())
     _watch_launcher()
     sys.stdout.reconfigure(line_buffering=True)
     function, given, options = json.loads(base64.urlsafe_b64decode(sys.argv[1]))

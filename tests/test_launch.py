@@ -185,6 +185,34 @@ def test_a_wrong_command_starts_nothing(arguments, message, capsys):
     assert psutil.Process().children() == []
 
 
+def test_a_server_unpickles_nothing_that_it_is_sent(tmp_path):
+    attack = """
+import os, sys, time
+import d2l_linreg, mxnet
+class Attack:
+    def __reduce__(self):
+        return os.mkdir, (sys.argv[1],)
+store = mxnet.kv.create("dist_sync")
+store._send_command_to_servers(0, __import__("pickle").dumps(Attack(), 0).decode())
+"""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [subprocess.Popen([sys.executable, *command], env=dict(
+        os.environ, DMLC_ROLE=role, DMLC_PS_ROOT_URI="127.0.0.1", DMLC_PS_ROOT_PORT=str(port),
+        DMLC_NUM_WORKER="1", DMLC_NUM_SERVER="1", DMLC_NODE_HOST="127.0.0.1"),
+        stderr=subprocess.PIPE, universal_newlines=True) for role, command in (
+            ("scheduler", ["-m", "d2l_linreg.launch"]), ("server", ["-m", "d2l_linreg.launch"]),
+            ("worker", ["-c", attack, str(tmp_path / "attacked")]))]
+    try:
+        errors = [process.communicate(timeout=120)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert "this server unpickles nothing" in errors[1]
+    assert not (tmp_path / "attacked").exists()
+
+
 def needs(command):
     path = shutil.which(command, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     if path is None:
@@ -294,9 +322,9 @@ def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_pat
     # As README says to without launch: a scheduler, a server and a worker on one host, and a
     # server and a worker on the other
     (first, _), _ = two_hosts
-    server = [sys.executable, "-c", "import d2l_linreg, mxnet"]
+    server = [sys.executable, "-m", "d2l_linreg.launch"]
     worker = [sys.executable, "-m", "d2l_linreg", "train", "--ctx", "cpu", "--kvstore",
-              "dist_sync", "--batch-size", "5", "--num-epochs", "40", "--shuffle-seed", "1",
+              "dist_sync", "--batch-size", "5", "--num-epochs", "10", "--shuffle-seed", "1",
               "--save", str(tmp_path / "result")]
     processes, listened = [], {}
     try:
@@ -310,20 +338,24 @@ def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_pat
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)))
 
         def all_end():
-            for address, process in processes:  # as seen in the process's own namespace
-                found = open("/proc/{}/net/tcp".format(process.pid)).read().splitlines()[1:]
+            for address, process in processes:
+                try:  # as seen in the process's own namespace
+                    with open("/proc/{}/net/tcp".format(process.pid)) as file:
+                        found = file.read().splitlines()[1:]
+                except OSError:  # it has ended
+                    continue
                 listened.setdefault(address, set()).update(
                     line.split()[1].partition(":")[0] for line in found if line.split()[3] == "0A")
             return processes[0][1].poll() is not None
-        wait_for(all_end, 120)
+        wait_for(all_end, 120)  # then all will
         printed = [process.communicate(timeout=60) for _, process in processes]
         assert [process.returncode for _, process in processes] == [0] * 5, printed
     finally:
         for _, process in processes:
             process.kill()
             process.communicate()
-    assert sorted(len(out.splitlines()) for out, _ in printed) == [0, 0, 0, 0, 42]
+    assert sorted(len(out.splitlines()) for out, _ in printed) == [0, 0, 0, 0, 12]
     # 198.51.100.1 and .2 in /proc's hexadecimal, last byte first
     assert listened == {"198.51.100.1": {"016433C6"}, "198.51.100.2": {"026433C6"}}
-    one = train(ctx="cpu", num_epochs=40, shuffle_seed=1, verbose=False)
+    one = train(ctx="cpu", num_epochs=10, shuffle_seed=1, verbose=False)
     assert abs(TrainResult.load(str(tmp_path / "result")).w - one.w).max() <= 1e-5
