@@ -27,8 +27,12 @@ LEFT_OUT = [
     "test_mutation.py",  # fails wherever there is a fault, as it looks for its old text
     # These take minutes, and test notebooks, searches and pages rather than numbers.
     "test_browser.py", "test_notebooks.py", "test_recovery.py", "test_reports.py", "test_run.py"]
-FIRST = ["test_vocabulary.py", "test_training.py", "test_reproduction.py", "test_monte_carlo.py",
-         "test_cli.py", "test_replication.py", "test_import.py"]
+# Who is likeliest to find a fault in a module that has no test file of its name; then all others
+TESTS = {"compiled": "engines", "scan": "engines", "fused": "engines", "loops": "engines",
+         "examples": "large", "d2l": "vocabulary", "straight_dope": "vocabulary",
+         "_loading": "import", "transcript": "training", "settings": "training"}
+FIRST = ["test_vocabulary.py", "test_reproduction.py", "test_training.py", "test_monte_carlo.py",
+         "test_cli.py", "test_replication.py"]
 SURVIVED = "survived"
 
 
@@ -49,7 +53,8 @@ def mutated(fault, folder):
 def tests(fault):
     """The test files, the likeliest to find something first."""
     there = sorted(path.name for path in HERE.parent.glob("test_*.py"))
-    named = "test_{}.py".format(Path(fault.file).stem)
+    module = Path(fault.file).stem
+    named = "test_{}.py".format(TESTS.get(module, module))
     return sorted(set(there) - set(LEFT_OUT), key=lambda name: (
         name != named, FIRST.index(name) if name in FIRST else len(FIRST), name))
 
