@@ -1,0 +1,163 @@
+"""Measure what several workers give and cost: python benchmarks/workers.py
+
+Wide data, 200,000 examples of 1,000 features, 4,096 to a step whatever the number of workers:
+1, 2 and 4, in turn, on this machine, against one process without a store. Bytes are counted by
+the loopback device. Where that carries other traffic too, give the measurement one of its own:
+
+    unshare --net sh -c 'ip link set lo up && python benchmarks/workers.py'
+
+What is reported, with what it would come to on more machines, goes to benchmarks/results/.
+"""
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy
+import psutil
+
+from d2l_linreg import TrainResult, train
+
+RESULTS = Path(__file__).parent / "results"
+EXAMPLES, FEATURES, BATCH, WORKERS = 200000, 1000, 4096, (1, 2, 4)
+NUMBERS = FEATURES + 3  # that a worker sends, and gets, in a step
+# Assumed on paper: links of 10 Gbit/s in each direction, half a millisecond for a message to
+# arrive and be answered across a data centre with all queues, 1 KB of framing.
+LINK, ROUND_TRIP = 10e9 / 8, 0.5e-3
+MACHINES, SERVERS = (1, 10, 100, 1000), (1, 10, 100)
+
+
+def make_files(folder, num_examples):
+    """Wide examples in files, written in blocks."""
+    rng = numpy.random.RandomState(0)
+    truth = rng.uniform(-3, 3, FEATURES).astype("float32")
+    X = numpy.lib.format.open_memmap(
+        str(folder / "X.npy"), "w+", "float32", (num_examples, FEATURES))
+    y = numpy.empty(num_examples, "float32")
+    for start in range(0, num_examples, 10000):
+        block = rng.standard_normal((min(10000, num_examples - start), FEATURES))
+        X[start:start + 10000] = block
+        y[start:start + 10000] = block @ truth + 4.2 + 0.01 * rng.standard_normal(len(block))
+    numpy.save(str(folder / "y.npy"), y)
+
+
+def launched(folder, num_workers, batch_size, num_epochs):
+    """One launch: its result, and bytes on the loopback and CPU seconds of the server."""
+    before = psutil.net_io_counters(pernic=True)["lo"].bytes_sent
+    launcher = subprocess.Popen([
+        sys.executable, "-m", "d2l_linreg", "launch", "-n", str(num_workers), "--", "train",
+        "--ctx", "cpu", "--data", str(folder / "X.npy"), "--labels", str(folder / "y.npy"),
+        "--batch-size", str(batch_size), "--learning-rate", "0.01", "--num-epochs",
+        str(num_epochs), "--save", str(folder / "result")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server_seconds = 0
+    while launcher.poll() is None:
+        for process in psutil.Process(launcher.pid).children():
+            try:
+                if process.environ().get("DMLC_ROLE") == "server":
+                    times = process.cpu_times()
+                    server_seconds = times.user + times.system
+            except psutil.Error:  # it has just ended
+                pass
+        time.sleep(0.05)
+    if launcher.returncode:
+        raise RuntimeError("the launch ended with status {}".format(launcher.returncode))
+    sent = psutil.net_io_counters(pernic=True)["lo"].bytes_sent - before
+    return TrainResult.load(str(folder / "result")), sent, server_seconds
+
+
+def slope(folder, num_workers, batch_size, num_epochs):
+    """Seconds, bytes and the server's CPU seconds a step: a long run less a short one."""
+    short, long = (launched(folder, num_workers, batch_size, n) for n in (1, 1 + num_epochs))
+    steps = len(long[0].batch_losses) - len(short[0].batch_losses)
+    return [(b - a) / steps for a, b in (
+        (short[0].seconds, long[0].seconds), short[1:2] + long[1:2], short[2:] + long[2:])]
+
+
+def alone(folder, num_epochs):
+    """Seconds a step in one process without a store."""
+    short, long = (train(data=str(folder / "X.npy"), labels=str(folder / "y.npy"), ctx="cpu",
+                         batch_size=BATCH, learning_rate=0.01, num_epochs=n, verbose=False)
+                   for n in (1, 1 + num_epochs))
+    return (long.seconds - short.seconds) / (len(long.batch_losses) - len(short.batch_losses))
+
+
+def on_paper(compute, message, machines, servers):
+    """Seconds of a step, and which of its parts is the largest.
+
+    Every machine takes BATCH examples and sends its array in equal parts to all servers. A
+    server takes its part from all machines, and gives it to all, over one link each way; and
+    spends `message` seconds of CPU on each of them.
+    """
+    parts = {
+        "computing": compute,
+        "round trip": 2 * ROUND_TRIP if machines > 1 else 0,
+        "a server's link": 2 * machines * 4 * NUMBERS / servers / LINK if machines > 1 else 0,
+        "a server's CPU": 2 * machines * message if machines > 1 else 0,
+    }
+    return sum(parts.values()), max(parts, key=parts.get)
+
+
+def report(measured, reference, message, repeats):
+    lines = ["**{:,} examples of {:,} features, {:,} to a step** ({} repeats; each row against "
+             "one process in the same repeat)".format(EXAMPLES, FEATURES, BATCH, repeats), "",
+             "| | examples a second, times one process | range | bytes a step and worker, counted "
+             "| of these, numbers |", "| --- | ---: | ---: | ---: | ---: |",
+             "| one process, no store | 1 | | 0 | 0 |"]
+    for workers, rows in measured.items():
+        ratios = [base / row[0] for base, row in zip(reference, rows)]
+        sent = numpy.median([row[1] for row in rows]) / workers
+        lines.append("| {} worker{} | {:.3g} | {:.3g} to {:.3g} | {:,.0f} | {:,} |".format(
+            workers, "s" * (workers > 1), numpy.median(ratios), min(ratios), max(ratios), sent,
+            2 * 4 * NUMBERS))
+    compute = float(numpy.median(reference))
+    lines += ["", "**On paper**: every machine takes {:,} examples a step, in the {:.3g} ms that "
+              "one process took here; links of 10 Gbit/s; 0.5 ms a round trip, one to push and one "
+              "to pull; {:.3g} µs of a server's CPU for a message, as measured here. Times the "
+              "examples a second of one machine, and what takes the largest part of a step:"
+              .format(BATCH, 1e3 * compute, 1e6 * message), "",
+              "| machines | " + " | ".join("{} server{}".format(s, "s" * (s > 1))
+                                           for s in SERVERS) + " |",
+              "| ---: |" + " --- |" * len(SERVERS)]
+    for machines in MACHINES:
+        cells = []
+        for servers in SERVERS:
+            seconds, limit = on_paper(compute, message, machines, servers)
+            cells.append("{:.3g}, {}".format(machines * compute / seconds, limit))
+        lines.append("| {:,} | {} |".format(machines, " | ".join(cells)))
+    lines += ["", "Measured on {} {}, {} cores.".format(
+        platform.system(), platform.machine(), os.cpu_count())]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=2, help="default: %(default)s")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        make_files(folder, EXAMPLES)
+        reference, measured = [], {workers: [] for workers in WORKERS}
+        for _ in range(arguments.repeats):
+            reference.append(alone(folder, arguments.epochs))
+            print("one process: {:.4g} s a step".format(reference[-1]), flush=True)
+            for workers, rows in measured.items():
+                rows.append(slope(folder, workers, BATCH // workers, arguments.epochs))
+                print("{} workers: {:.4g} s, {:.0f} bytes a step".format(workers, *rows[-1]),
+                      flush=True)
+    with tempfile.TemporaryDirectory() as folder:  # so small that the messages are most of it
+        folder = Path(folder)
+        make_files(folder, 2000)
+        cost = slope(folder, 4, 1, 6)[2]
+        message = cost / (2 * 4)  # a push and a pull of four workers
+        print("a message costs a server {:.3g} s".format(message), flush=True)
+    (RESULTS / "workers.json").write_text(json.dumps(dict(
+        one_process=reference, workers=measured, message=message), indent=1) + "\n")
+    (RESULTS / "workers.md").write_text(
+        report(measured, reference, message, arguments.repeats), encoding="utf-8")
