@@ -29,8 +29,9 @@ LEFT_OUT = [
     "test_browser.py", "test_notebooks.py", "test_recovery.py", "test_reports.py", "test_run.py"]
 # Who is likeliest to find a fault in a module that has no test file of its name; then all others
 TESTS = {"compiled": "engines", "scan": "engines", "fused": "engines", "loops": "engines",
-         "examples": "large", "d2l": "vocabulary", "straight_dope": "vocabulary",
-         "_loading": "import", "transcript": "training", "settings": "training"}
+         "examples": "large", "parallel": "launch", "d2l": "vocabulary",
+         "straight_dope": "vocabulary", "_loading": "import", "transcript": "training",
+         "settings": "training"}
 FIRST = ["test_vocabulary.py", "test_reproduction.py", "test_training.py", "test_monte_carlo.py",
          "test_cli.py", "test_replication.py"]
 SURVIVED = "survived"
@@ -92,8 +93,9 @@ def caught_by(fault):
             return SURVIVED
         failures = [line.split(" - ")[0] for line in finished.stdout.splitlines()
                     if line.startswith(("FAILED ", "ERROR "))]
-        return "tests: {}".format(failures[0].split(" ", 1)[1].replace("tests/", "")
-                                  if failures else finished.stdout.strip().splitlines()[-1])
+        if not failures:
+            raise RuntimeError("{}: pytest ended without a verdict".format(fault.what))
+        return "tests: " + failures[0].split(" ", 1)[1].replace("tests/", "")
 
 
 def main():
