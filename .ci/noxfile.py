@@ -122,6 +122,8 @@ setting that they do not confirm counts as a shortfall. OpenMP confirms the numb
 OpenBLAS takes no more of them than there are cores.
 """
 
+TAIL = 5000  # characters of a failed command's output that are shown
+
 # Interpreters that pyenv has are found, too, after those on PATH.
 _pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser(os.path.join("~", ".pyenv")))
 os.environ["PATH"] = os.pathsep.join(
@@ -137,9 +139,10 @@ nox.options.sessions = ["installs", "settings", "table"]
 def installs(session, numpy):
     """Every MXNet on every Python, with the newest and the oldest NumPy, at default settings."""
     pin = ["numpy==" + OLDEST_NUMPY[session.python]] if numpy == "oldest" else []
+    failed = install(session, ROOT, *pin)
     cells = []
     for mxnet in MXNETS:
-        cell = dict(install(session, "mxnet==" + mxnet, *pin) or measure(session),
+        cell = dict(failed or install(session, "mxnet==" + mxnet, *pin) or measure(session),
                     family="installs", python=session.python, numpy=numpy, mxnet=mxnet)
         keep(cell)
         cells.append(cell)
@@ -150,7 +153,7 @@ def installs(session, numpy):
 @nox.parametrize("mxnet", MXNETS)
 def settings(session, mxnet):
     """Kernels by threads by engines by oneDNN's instruction sets, on one Python."""
-    failed = install(session, "mxnet==" + mxnet)
+    failed = install(session, ROOT, "mxnet==" + mxnet)
     cells = []
     for names in itertools.product(*SETTINGS.values()):
         chosen = dict(zip(SETTINGS, names))
@@ -172,13 +175,13 @@ def table(session):
 @nox.session(python=list(OLDEST_NUMPY), tags=["ci"])
 def pythons(session):
     """What `pip install .` gives on every Python."""
-    judge(session, [install(session) or measure(session)])
+    judge(session, [install(session, ROOT) or measure(session)])
 
 
 @nox.session(tags=["ci"])
 def kernels(session):
     """All kernels on one Python."""
-    failed = install(session)
+    failed = install(session, ROOT)
     judge(session, [dict(failed or measure(session, kernel=kernel), kernel=kernel)
                     for kernel in SETTINGS["kernel"]])
 
@@ -201,10 +204,10 @@ def run(session, *command, **environment):
 
 
 def install(session, *requirements):
-    """Install this package beside other requirements; what is wrong if that fails, else None."""
-    finished = run(session, "python", "-m", "pip", "install", ROOT, *requirements)
+    """Install what is required; the contents of a cell if that fails, else None."""
+    finished = run(session, "python", "-m", "pip", "install", *requirements)
     if finished.returncode:
-        session.log(finished.stdout)
+        session.log(finished.stdout[-TAIL:])
         errors = re.findall("^ERROR: .*", finished.stdout, re.MULTILINE)
         return without_figures("not installed: " + "; ".join(errors).replace(ROOT, "."))
 
@@ -225,7 +228,7 @@ def measure(session, **chosen):
         finished = run(session, "d2l-linreg", "reproduce", "--runs", "0", "--json", path,
                        **environment)
         if not os.path.exists(path):
-            session.log(finished.stdout)
+            session.log(finished.stdout[-TAIL:])
             if finished.returncode < 0:
                 return without_figures(signal.Signals(-finished.returncode).name)
             return without_figures("exit status {}: {}".format(
