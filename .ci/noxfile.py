@@ -74,8 +74,8 @@ MXNET_1 = MXNETS[:-1]
 EXPLANATIONS = (
     Explanation(
         {"kernel": ("Prescott", "Sandybridge")}, AVERAGES, 6.4e-6,
-        "the kernel has no fused multiply-add, so dot products round otherwise, and w and b with "
-        "them. Only the ten moving averages are printed with digits enough to show it."),
+        "the kernel has no fused multiply-add, so dot products round otherwise. The ten moving "
+        "averages, printed to 12 digits, show it; d2l's losses and errors of w and b do not."),
     Explanation(
         {"kernel": (None,), "FMA": (False,)}, AVERAGES, 6.4e-6,
         "the CPU has no fused multiply-add, and so runs a kernel without."),
@@ -93,7 +93,9 @@ EXPLANATIONS = (
     Explanation(
         {"kernel": ("SkylakeX",), "AVX-512": (False,)}, "^SIGILL", 0,
         "the CPU has no AVX-512. NumPy's OpenBLAS reads the variable, too, and NumPy dies of an "
-        "illegal instruction in its first product of float64 matrices."),
+        "illegal instruction in its first product of float64 matrices. With the variable set once "
+        "NumPy has loaded, MXNet 1.9.1 has 67, as its OpenBLAS holds no SkylakeX kernel and runs "
+        "Haswell's; 2.0.0b1's own dies like NumPy's."),
 )
 MARKDOWN = """# The matrix
 
