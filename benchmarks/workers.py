@@ -131,6 +131,17 @@ def report(reference, measured, sent, message):
     return "\n".join(lines) + "\n"
 
 
+def show(reference, measured, sent, message):
+    """Put what was measured into results/, and the tables into README."""
+    (RESULTS / "workers.json").write_text(json.dumps(dict(
+        one_process=reference, workers=measured, sent=sent, message=message), indent=1) + "\n")
+    text = report(reference, measured, sent, message)
+    (RESULTS / "workers.md").write_text(text, encoding="utf-8")
+    before, rest = README.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    README.write_text(before + MARKS[0] + text + MARKS[1] + after, encoding="utf-8")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
@@ -159,10 +170,4 @@ if __name__ == "__main__":
         _, cost = slope(*(launched(folder, 4, 1, num_epochs) for num_epochs in (1, 7)))
         message = cost / (2 * 4)  # a push and a pull of four workers
         print("a message costs a server {:.3g} s".format(message), flush=True)
-    (RESULTS / "workers.json").write_text(json.dumps(dict(
-        one_process=reference, workers=measured, sent=sent, message=message), indent=1) + "\n")
-    text = report(reference, measured, sent, message)
-    (RESULTS / "workers.md").write_text(text, encoding="utf-8")
-    before, rest = README.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    README.write_text(before + MARKS[0] + text + MARKS[1] + after, encoding="utf-8")
+    show(reference, measured, sent, message)
