@@ -25,8 +25,9 @@ def prepare(notebook, settings, num_features):
         `epoch(features, labels, w, b, rows)` visits the examples `rows` (array of int, whole
         batches but for a last short one of d2l's) once, in that order, changes w, shape
         (num_features, 1), and b, shape (1,), in place, and yields arrays of float: the mean
-        loss of each batch before its step, so many batches at a time as the engine takes. Arrays are `mxnet.np`'s for d2l, `mxnet.nd`'s for
-        straight_dope; w and b have gradients attached.
+        loss of each batch before its step, so many batches at a time as the engine takes.
+        Arrays are `mxnet.np`'s for d2l, `mxnet.nd`'s for straight_dope; w and b have gradients
+        attached.
     """
     def d2l_epoch(features, labels, w, b, rows):
         for X, y in d2l.data_iter(settings.batch_size, features, labels, order=rows):
