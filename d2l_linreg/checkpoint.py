@@ -4,7 +4,6 @@ All randomness of a run follows from its seeds: the state of its generators is r
 shuffling again, and the file holds the parameters, how far the run is, and what it has
 printed and measured so far.
 """
-import contextlib
 import hashlib
 import os
 import sys
