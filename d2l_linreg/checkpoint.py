@@ -77,7 +77,10 @@ class Checkpoint:
         if path is None:
             return
         if writing:
-            _check_writable(path)
+            try:
+                storage.check_writable(path)
+            except ValueError as error:
+                raise ValueError("checkpoint is {!r}, which {}".format(path, error)) from error
         if os.path.exists(path):
             self._resume()
 
@@ -105,18 +108,6 @@ class Checkpoint:
         arrays["batch_losses"] = numpy.concatenate(arrays["batch_losses"])
         storage.save(self.path, KIND, arrays, dict(text, run=self.run))
         self.saved = time.monotonic()
-
-
-def _check_writable(path):
-    try:
-        unfinished = os.path.realpath(path) + ".part"
-        if not path or os.path.isdir(os.path.realpath(path)):
-            raise IsADirectoryError("no file has such a name")
-        open(unfinished, "ab").close()
-        os.remove(unfinished)
-    except (OSError, TypeError, ValueError) as error:
-        raise ValueError("checkpoint is {!r}, which cannot be written: {}; name a file in a "
-                         "folder that is there".format(path, error)) from error
 
 
 def fingerprint(*arrays):

@@ -142,11 +142,12 @@ def _parser():
 
 
 def _new_file(path):
-    folder = os.path.dirname(os.path.realpath(path))
-    special = os.path.exists(path) and not os.path.isfile(path)  # a folder, a device, a pipe
-    if not path or special or not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(
-            "{!r} cannot be written; name a file in a folder that is there".format(path))
+    from .storage import check_writable
+
+    try:
+        check_writable(path)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("{!r} {}".format(path, error)) from error
     return path
 
 

@@ -8,23 +8,35 @@ BLOCK = 2**26  # bytes of features, in float32, that are read from a file at a t
 STEPS, SEGMENT = 4000, 2**25  # at most so many steps, and numbers of features, go in one piece
 
 
-def segments(settings, num_features, rows):
-    """An order of rows in pieces of whole batches, after each of which training can stop.
+def segments(blocks, settings, num_features, whole_batches):
+    """An epoch in pieces of whole batches, after each of which training can stop.
 
     Parameters
     ----------
+    blocks : iterable of (callable, array of int)
+        Functions to features and labels, and the order of their rows.
     settings : Settings
     num_features : int
-    rows : array of int
+    whole_batches : callable
+        From an order of rows to one that fills batches, but for a short last one.
 
-    Returns
-    -------
-    list of array of int
-        Each piece but the last of as many batches; the last may end in a short one.
+    Yields
+    ------
+    batch : int
+        The number of the piece's first batch in the epoch, from 0.
+    read : callable
+        To features and labels, which it reads when it is first called.
+    rows : array of int
     """
     batches = max(min(STEPS, SEGMENT // (settings.batch_size * num_features)), 1)
     size = batches * settings.batch_size
-    return [rows[start:start + size] for start in range(0, len(rows), size)]
+    batch = 0
+    for read, rows in blocks:
+        read, rows = functools.lru_cache(maxsize=None)(read), whole_batches(rows)
+        for start in range(0, len(rows), size):
+            segment = rows[start:start + size]
+            yield batch, read, segment
+            batch += -(-len(segment) // settings.batch_size)
 
 
 class InMemory:

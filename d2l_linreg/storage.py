@@ -18,6 +18,27 @@ from .errors import DataError
 VERSION = 1
 
 
+def check_writable(path):
+    """See that `write_whole` can put a file there.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    ValueError
+        If it cannot; the message goes on after the path's name.
+    """
+    try:
+        _, unfinished = _replaced(path)
+        open(unfinished, "ab").close()
+        os.remove(unfinished)
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError("cannot be written: {}; name a file in a folder that is there".format(
+            error)) from error
+
+
 def write_whole(path, content):
     """Put a file in place in one step, so that `path` is always whole: the old or the new.
 
@@ -32,8 +53,7 @@ def write_whole(path, content):
     OSError
         If it cannot be written; then what was there is still there.
     """
-    path = os.path.realpath(path)
-    unfinished = path + ".part"
+    path, unfinished = _replaced(path)
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
@@ -44,6 +64,14 @@ def write_whole(path, content):
         with contextlib.suppress(OSError):
             os.remove(unfinished)
         raise
+
+
+def _replaced(path):
+    """The file that is replaced, which `path` leads to, and where the new one is written."""
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise FileExistsError("{!r} is a folder, a device or a pipe".format(path))
+    return path, path + ".part"
 
 
 def save(path, kind, arrays, text):

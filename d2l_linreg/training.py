@@ -1,8 +1,8 @@
 """Training as the two notebooks do it."""
+import functools
 import importlib
 import itertools
 import os
-import time
 from dataclasses import asdict, replace
 
 import numpy
@@ -12,7 +12,7 @@ from ._mxnet import mx, numpy_semantics, seeded
 from .checkpoint import Checkpoint, fingerprint
 from .contexts import as_contexts
 from .data import as_array, as_examples, check_mapped, map_examples
-from .errors import DivergenceError
+from .epochs import train_epochs
 from .examples import InMemory, Mapped, segments
 from .parallel import Group
 from .result import TrainResult
@@ -151,38 +151,12 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
         else:
             source = InMemory(*map(load, examples or drawn), orders)
         transcript = TRANSCRIPTS[notebook](progress, verbose)
-        started, done = time.perf_counter() - progress.seconds, 0
-
-        def keep(at_once=False):
-            progress.w, progress.b = w.asnumpy(), b.asnumpy()
-            progress.seconds = time.perf_counter() - started
-            kept.save(at_once)
-
-        for epoch, blocks in enumerate(source.epochs()):
-            batch = 0
-            for read, rows in blocks:
-                block = None
-                rows = group.rows(notebook, settings.batch_size, rows, own=mapped)
-                for segment in segments(settings, num_features, rows):
-                    done += 1
-                    if done <= progress.segments:  # before the checkpoint
-                        batch += -(-len(segment) // settings.batch_size)
-                        continue
-                    block = block or read()
-                    for losses in train_epoch(*block, w, b, segment):
-                        _check_finite(losses, "at batch {} of epoch {}", batch, epoch, settings)
-                        progress.batch_losses.append(losses)
-                        transcript.after_batches(epoch, batch, losses)
-                        batch += len(losses)
-                    progress.segments = done
-                    keep()
-            if epoch < len(progress.epoch_losses):
-                continue
-            loss = source.average(lambda *block: engine.mean_loss(notebook, *block, w, b))
-            _check_finite([loss], "after batch {} of epoch {}", batch - 1, epoch, settings)
-            progress.epoch_losses.append(loss)
-            transcript.after_epoch(epoch, loss)
-        keep(at_once=True)
+        whole_batches = functools.partial(group.rows, notebook, settings.batch_size, own=mapped)
+        train_epochs(
+            (segments(blocks, settings, num_features, whole_batches) for blocks in source.epochs()),
+            train_epoch,
+            lambda: source.average(lambda *block: engine.mean_loss(notebook, *block, w, b)),
+            w, b, kept, transcript, settings)
         w, b = (param.asnumpy().reshape(-1) for param in (w, b))
         w_error = b_error = None
         if data is None:
@@ -273,13 +247,3 @@ def draw(own, with_data, num_features):
                     else straight_dope.synthetic_data(own.num_examples))
         params = vocabulary.init_params(num_features)
         return [[array.asnumpy() for array in arrays] for arrays in (data, params)]
-
-
-def _check_finite(losses, where, batch, epoch, settings):
-    finite = numpy.isfinite(losses)
-    if not finite.all():
-        first = int(numpy.argmin(finite))
-        raise DivergenceError(
-            "the loss is not finite {} (both counted from 0): learning_rate {} is too large for "
-            "this data, or the data for float32; lower it, or rescale the features".format(
-                where.format(batch + first, epoch), settings.learning_rate))

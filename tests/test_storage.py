@@ -2,6 +2,7 @@
 import hashlib
 import io
 import json
+import os
 import random
 
 import numpy
@@ -124,3 +125,13 @@ def test_a_full_disk_leaves_the_old_file_whole(stored, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         result.save(str(path))
     assert path.read_bytes() == content and [p.name for p in tmp_path.iterdir()] == ["result"]
+
+
+def test_a_pipe_or_a_device_is_not_replaced(stored, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(str(pipe))
+    with pytest.raises(OSError, match="is a folder, a device or a pipe"):
+        stored[1].save(str(pipe))
+    with pytest.raises(ValueError, match="checkpoint is .*cannot be written"):
+        train(ctx="cpu", checkpoint=str(pipe))
+    assert pipe.is_fifo() and len(list(tmp_path.iterdir())) == 1

@@ -113,7 +113,7 @@ FAULTS = [Fault(*fault) for fault in (
      "            d2l.sgd([w, b], settings.learning_rate, settings.batch_size)\n",
      "            d2l.sgd([w, b], settings.learning_rate, settings.batch_size)\n" * 2),
     # Going on from a checkpoint, and files
-    ("a resumed run repeats its last piece", "training.py",
+    ("a resumed run repeats its last piece", "epochs.py",
      "if done <= progress.segments:", "if done < progress.segments:"),
     ("a resumed run starts from the initial parameters", "training.py",
      "params if progress.w is None else (progress.w, progress.b)", "params"),
@@ -122,7 +122,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("a damaged file is read", "storage.py",
      "if hashlib.sha256(archive).hexdigest().encode() != sum_:", "if False:"),
     ("a file is written in place", "storage.py",
-     'unfinished = path + ".part"', "unfinished = path"),
+     'return path, path + ".part"', "return path, path"),
     # What is reported
     ("errors are estimated minus true", "training.py",
      "numpy.array(TRUE_W, w.dtype) - w", "w - numpy.array(TRUE_W, w.dtype)"),
@@ -140,7 +140,7 @@ FAULTS = [Fault(*fault) for fault in (
      "0.98 * progress.moving_loss + 0.02 * loss"),
     ("moving averages are printed to 11 digits", "transcript.py", "%.12g", "%.11g"),
     ("arrays are printed as today's NumPy does", "straight_dope.py", ', legacy="1.13"', ""),
-    ("a loss that is not finite goes unnoticed", "training.py",
+    ("a loss that is not finite goes unnoticed", "epochs.py",
      "finite = numpy.isfinite(losses)", "finite = numpy.isfinite(numpy.zeros(len(losses)))"),
     # What is published
     ("a published label is altered in its last digit", "published/d2l.json",
