@@ -32,13 +32,13 @@ def read(path):
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError("{!r} is not text in UTF-8: {}".format(path, error)) from error
-    if not path.endswith(".ipynb"):
-        notebook = from_markdown(text)
-    else:
-        try:
-            notebook = nbformat.reads(text, as_version=4)
-        except Exception as error:  # of several kinds, by what is broken
-            raise ValueError("{!r} is not a Jupyter notebook: {}".format(path, error)) from error
+    is_notebook = path.endswith(".ipynb")
+    try:
+        notebook = nbformat.reads(text, as_version=4) if is_notebook else from_markdown(text)
+        nbformat.validate(notebook, relax_add_props=True)
+    except Exception as error:  # of several kinds, by what is broken
+        raise ValueError("{!r} is not a {}: {}".format(
+            path, "Jupyter notebook" if is_notebook else "notebook in Markdown", error)) from error
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         raise ValueError("{!r} holds no cell of Python; give an .ipynb file, or Markdown with "
                          "fenced python".format(path))

@@ -46,6 +46,11 @@ def percentiles(published, replicates):
     -------
     numpy.ndarray, shape (figures,)
         From 0 to 100.
+
+    Raises
+    ------
+    ValueError
+        If shapes are not as above, or a published figure is not finite.
     """
     *others, was = _as_printed(published, replicates)
     return 100 * ((others < was).mean(axis=0) + (others == was).mean(axis=0) / 2)
@@ -62,7 +67,12 @@ def p_value(published, replicates):
     Returns
     -------
     float
-        From 1 / (runs + 1) to 1; 0 if a figure is not finite.
+        From 1 / (runs + 1) to 1; 0 if a replicate is not finite.
+
+    Raises
+    ------
+    ValueError
+        If shapes are not as above, or a published figure is not finite.
     """
     pooled = _as_printed(published, replicates)
     if not numpy.isfinite(pooled).all():
@@ -75,7 +85,13 @@ def p_value(published, replicates):
 
 def _as_printed(published, replicates):
     """Replicates and, last, the published figures: all rounded as these were printed."""
-    pooled = numpy.vstack([replicates, [float(figure) for figure in published]])
+    replicates, figures = numpy.asarray(replicates), numpy.array(published, dtype="float64")
+    if 0 in replicates.shape or replicates.shape[1:] != figures.shape:
+        raise ValueError("replicates has shape {}, and published {} figures; give (runs, figures), "
+                         "of each at least one".format(replicates.shape, len(published)))
+    if not numpy.isfinite(figures).all():
+        raise ValueError("published is {!r}; give finite numbers".format(published))
+    pooled = numpy.vstack([replicates, figures])
     for column, figure in zip(pooled.T, published):
         numpy.round(column, -Decimal(figure).as_tuple().exponent, out=column)
     return pooled

@@ -67,7 +67,7 @@ class Group:
     mean_loss = staticmethod(loops.mean_loss)
 
     def __init__(self, contexts, kvstore, engine, batch_size):
-        if kvstore is not None and kvstore not in KVSTORES:
+        if kvstore is not None and not (isinstance(kvstore, str) and kvstore in KVSTORES):
             raise ValueError("kvstore is {!r}; it must be one of {}, or None".format(
                 kvstore, ", ".join(map(repr, KVSTORES))))
         self.contexts = contexts

@@ -174,7 +174,7 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
 
 
 def _engine(name):
-    if name not in tuple(ENGINES):
+    if not isinstance(name, str) or name not in ENGINES:
         raise ValueError("engine is {!r}; it must be one of {}".format(
             name, ", ".join(map(repr, ENGINES))))
     return importlib.import_module("." + ENGINES[name], __package__)

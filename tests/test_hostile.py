@@ -3,9 +3,11 @@
 Hypothesis makes the inputs up; conftest.py says at the end how many were tried.
 """
 import functools
+import json
 import os
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy
 import pytest
@@ -17,9 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 import d2l_linreg
-from d2l_linreg import DataError, DivergenceError, TrainResult, d2l, published, straight_dope, train
+from d2l_linreg import (
+    ContextError, DataError, DivergenceError, TrainResult, d2l, monte_carlo, published,
+    reproduction, straight_dope, train)
 from d2l_linreg._mxnet import mx, numpy_semantics
 from d2l_linreg.cli import main
+from d2l_linreg.contexts import as_contexts
 
 TRIED = Counter()
 NOTEBOOKS = st.sampled_from(["d2l", "straight_dope"])
@@ -271,6 +276,131 @@ def test_batches(batch_size, num_examples, num_labels, num_features, vocabulary)
             assert num_labels == num_examples
 
 
+@hostile(st.sampled_from([d2l, straight_dope]), st.tuples(*[arrays_of.array_shapes(
+    min_dims=0, max_dims=3, min_side=0, max_side=3)] * 4))
+def test_the_model_and_its_loss(vocabulary, shapes):
+    rng = numpy.random.RandomState(0)
+    X, w, b, y = given_ = [rng.standard_normal(shape).astype("f4") for shape in shapes]
+    model, loss, array = (
+        (d2l.linreg, d2l.squared_loss, mx.np.array) if vocabulary is d2l
+        else (straight_dope.net, straight_dope.square_loss, mx.nd.array))
+    with numpy_semantics(vocabulary is d2l):
+        try:
+            y_hat = model(*map(array, given_[:3]))
+            losses = loss(y_hat, array(y)).asnumpy()
+            y_hat = y_hat.asnumpy()
+        except (mx.MXNetError, ValueError, TypeError, IndexError) as error:
+            assert str(error)
+            fits = X.ndim == 2 and w.shape == X.shape[1:] + (1,) and b.shape == (1,)
+            assert not fits or not X.size or y.size != len(X)
+        else:
+            expected = (numpy.dot(X, w) if vocabulary is d2l else numpy.tensordot(X, w, 1)) + b
+            assert numpy.allclose(y_hat, expected, atol=1e-5)
+            if y.shape == y_hat.shape:
+                squares = (expected - y) ** 2
+                assert numpy.allclose(
+                    losses, squares / 2 if vocabulary is d2l else squares.mean(), atol=1e-4)
+
+
+@hostile(st.one_of(st.lists(st.one_of(names, anything), max_size=3), names, anything),
+       st.one_of(names, anything))
+def test_devices_and_stores(ctx, kvstore):
+    try:
+        contexts = as_contexts(ctx)
+    except ContextError as error:
+        assert "ctx is" in str(error)
+    else:
+        assert all(context.device_type == "cpu" for context in contexts)
+    if not (kvstore is None or isinstance(kvstore, str) and kvstore in ("local", "device")):
+        with pytest.raises(ValueError, match="kvstore is"):
+            train(**dict(GIVEN, kvstore=kvstore))
+
+
+@hostile(st.one_of(anything, names))
+def test_saving(path):
+    assume(not isinstance(path, (str, bytes)) or os.path.dirname(os.fsdecode(path)) != "/")
+    result = train(**GIVEN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir("/proc/self")  # where nothing can be written
+        with pytest.raises((OSError, TypeError, ValueError)) as raised:
+            result.save(path)
+        assert str(raised.value)
+
+
+@hostile(st.sampled_from([monte_carlo.percentiles, monte_carlo.p_value]),
+       st.lists(st.sampled_from(["0.5", "-1.25e-05", "nan", "1e400", "0"]), max_size=3),
+       arrays_of.arrays("f8", st.tuples(st.integers(0, 4), st.integers(0, 3)), elements=numbers))
+def test_statistics(statistic, figures, replicates):
+    with numpy.errstate(all="ignore"):
+        try:
+            value = numpy.array(statistic(figures, replicates))
+        except ValueError as error:
+            assert str(error)
+        else:
+            highest = 100 if statistic is monte_carlo.percentiles else 1
+            assert ((value >= 0) & (value <= highest)).all() and value.size in (1, len(figures))
+
+
+cell_texts = st.one_of(st.text(max_size=30), st.sampled_from(
+    ["import d2l", "from mxnet import nd", "%matplotlib inline", "1 +", "\0", "`" * 3, "```"]))
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), cell_texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(
+        ["cells", "cell_type", "source", "outputs", "metadata", "nbformat", "output_type", "data",
+         "text", "text/plain", "name"]), inner, max_size=5)), max_leaves=8)
+
+
+@st.composite
+def notebooks(draw):
+    """What someone may give as a notebook: its ending and its bytes."""
+    if draw(st.booleans()):
+        cell = st.fixed_dictionaries({
+            "cell_type": st.one_of(st.just("code"), values), "source": cell_texts,
+            "metadata": st.just({}), "execution_count": st.none(),
+            "outputs": st.one_of(st.just([]), values)})
+        content = draw(st.one_of(values, st.fixed_dictionaries({
+            "nbformat": st.sampled_from([4, 3, 5, "4"]), "nbformat_minor": st.just(2),
+            "metadata": st.one_of(st.just({}), values), "cells": st.lists(cell, max_size=3)})))
+        return ".ipynb", json.dumps(content).encode()
+    fence = "```{}\n{}\n```\n".format
+    code = cell_texts.map(functools.partial(fence, "{.python .input  n=1}"))
+    output = st.one_of(values, st.lists(values)).map(json.dumps).map(
+        functools.partial(fence, "{.json .output n=1}"))
+    content = "\n".join(draw(st.lists(st.one_of(
+        cell_texts, st.tuples(code, output).map("".join), st.tuples(
+            cell_texts.map(functools.partial(fence, "python")), cell_texts.map("    {}".format)
+        ).map("\n".join)), max_size=4)))
+    content = content.encode("utf-8", "surrogatepass")
+    return ".md", draw(st.one_of(st.just(content), st.binary(max_size=20)))
+
+
+@hostile(notebooks())
+def test_documents(tmp_path_factory, document):
+    pytest.importorskip("nbclient")
+    from d2l_linreg import documents, execution
+
+    ending, content = document
+    path = tmp_path_factory.getbasetemp() / ("hostile" + ending)
+    path.write_bytes(content)
+    try:
+        notebook = documents.read(str(path))
+        texts = [documents.printed(cell) for cell in notebook.cells if cell.cell_type == "code"]
+        execution.published_notebook(notebook)
+    except ValueError as error:
+        assert "hostile" + ending in str(error) or "--as" in str(error)
+    else:
+        assert all(isinstance(text, str) for text in texts)
+
+
+@hostile(st.sampled_from(["training", "mini-batch", "batches"]), cell_texts, NOTEBOOKS)
+def test_texts_beside_the_published_ones(name, text, notebook):
+    (cell,) = [cell for cell in published.document(notebook)["cells"] if cell["cell"] == name] or [
+        published.document(notebook)["cells"][-1]]
+    figures = list(reproduction.compare_cell(notebook, cell, text))
+    assert [figure.figure for figure in figures] == cell["figures"]
+    assert all(figure.verdict == reproduction.DIFFERENT for figure in figures)
+
+
 @hostile(st.lists(st.one_of(st.sampled_from(
     ["train", "train", "info", "--batch-size", "--ctx", "--learning-rate", "nan", "-1", "0", "cpu",
      "--data", "--label", "--labels", "--engine", "scan", "--plot", "--json", "--runs", "--help",
@@ -281,3 +411,21 @@ def test_command_lines(arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir("/proc/self")  # where nothing can be written
         assert main(arguments) in (0, 1, 2)
+
+
+# None of these lines can work, so nothing is started.
+WRONG = {
+    "reproduce": ["--runs", "999"], "run": ["--output", "/proc/none/out.ipynb"],
+    "notebooks": ["/proc/none/notebooks"], "launch": ["-n", "0"]}
+
+
+@hostile(st.sampled_from(sorted(WRONG)), st.lists(st.one_of(st.sampled_from(
+    ["--notebook", "d2l", "--ctx", "gpu(7)", "--html", "--json", "--junit", "--markdown", "--as",
+     "--output", "--force", "-n", "-s", "--address", "0.0.0.0", "256.1.1.1", "--hosts", "--",
+     "train", "--batch-size", "2"]), names.filter(lambda name: isinstance(name, str))),
+    max_size=5), st.booleans())
+def test_command_lines_of_the_other_commands(command, arguments, first):
+    arguments = [*WRONG[command], *arguments] if first else [*arguments, *WRONG[command]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir("/proc/self")
+        assert main([command, *arguments]) == 2
