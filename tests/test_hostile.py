@@ -30,7 +30,7 @@ TRIED = Counter()
 NOTEBOOKS = st.sampled_from(["d2l", "straight_dope"])
 ENGINES = st.sampled_from(["compiled", "autograd", "scan", "fused"])
 RANGE = float(numpy.finfo("float32").max)
-EXAMPLES = int(os.environ.get("HOSTILE", 80))  # of each property
+EXAMPLES = int(os.environ.get("HOSTILE", 200))  # of each property
 
 
 def hostile(*strategies):
