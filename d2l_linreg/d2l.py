@@ -36,8 +36,9 @@ def synthetic_data(w, b, num_examples):
     features : mxnet.np.ndarray, shape (num_examples, num_features), float32
     labels : mxnet.np.ndarray, shape (num_examples,), float32
     """
+    num_examples = as_integer("num_examples", num_examples, 1)
     w = np.array(w, dtype="float32")
-    features = normal_2019((as_integer("num_examples", num_examples, 1), len(w)))
+    features = normal_2019((num_examples, len(w)))
     noise = normal_2019((num_examples,), scale=0.01)
     # Rounded to float32 once, as by a fused multiply-add, whatever the CPU has.
     labels = np.dot(features.astype("float64"), w.astype("float64")).astype("float32")

@@ -83,7 +83,7 @@ def map_examples(features, labels):
     for name, path in (("data", features), ("labels", labels)):
         try:
             arrays.append(numpy.load(path, mmap_mode="r", allow_pickle=False))
-        except (OSError, TypeError, ValueError) as error:
+        except (EOFError, OSError, TypeError, ValueError) as error:  # EOFError if it is empty
             raise DataError("{} is {!r}, which cannot be read as an .npy file: {}".format(
                 name, path, error)) from error
     features, labels = arrays

@@ -116,12 +116,14 @@ def load(path, kind):
     DataError
         If it cannot be read, is no such file, or is not as it was written.
     """
+    first_line = (_first_line(kind) + "\n").encode()
     try:
         with open(os.fspath(path), "rb") as file:
-            first_line, _, rest = file.read().partition(b"\n")
+            # Of a file that is not ours no more is read: it may have no end.
+            rest = file.read() if file.read(len(first_line)) == first_line else None
     except (OSError, TypeError, ValueError) as error:  # not there, no name, a NUL in it
         raise DataError("{!r} cannot be read: {}".format(path, error)) from error
-    if first_line != _first_line(kind).encode():
+    if rest is None:
         raise DataError("{!r} does not begin with {!r}; give a file that this version wrote".format(
             path, _first_line(kind)))
     sum_, _, archive = rest.partition(b"\n")

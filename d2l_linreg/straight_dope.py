@@ -29,7 +29,8 @@ def synthetic_data(num_examples=10000):
     X : mxnet.nd.NDArray, shape (num_examples, 2), float32
     y : mxnet.nd.NDArray, shape (num_examples,), float32
     """
-    X = normal_2017((as_integer("num_examples", num_examples, 1), 2))
+    num_examples = as_integer("num_examples", num_examples, 1)
+    X = normal_2017((num_examples, 2))
     noise = 0.01 * normal_2017((num_examples,))
     return X, 2 * X[:, 0] - 3.4 * X[:, 1] + 4.2 + noise
 

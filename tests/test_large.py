@@ -127,6 +127,9 @@ def test_a_file_that_is_no_npy_and_an_order_are_refused(files, tmp_path):
     (tmp_path / "text.npy").write_text("1,2\n")
     with pytest.raises(DataError, match="cannot be read as an .npy file"):
         train(data=str(tmp_path / "text.npy"), labels=labels)
+    (tmp_path / "empty.npy").touch()
+    with pytest.raises(DataError, match="empty.npy', which cannot be read as an .npy file"):
+        train(data=str(tmp_path / "empty.npy"), labels=labels)
     with pytest.raises(ValueError, match="order is given, but examples from a file"):
         train(data=features, labels=labels, order=numpy.arange(N))
 

@@ -117,6 +117,12 @@ def test_what_cannot_be_opened_is_refused(tmp_path):
             TrainResult.load(path)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_device_without_an_end_is_refused_at_its_beginning():
+    with pytest.raises(DataError, match="does not begin with 'd2l_linreg TrainResult"):
+        TrainResult.load("/dev/full")  # zeros for ever, to who reads it
+
+
 def test_a_full_disk_leaves_the_old_file_whole(stored, tmp_path):
     content, result = stored
     path = tmp_path / "result"
