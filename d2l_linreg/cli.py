@@ -1,8 +1,11 @@
-"""The command line: `d2l-linreg reproduce`, `train`, `run`, `notebooks` and `info`."""
+"""The command line: `d2l-linreg reproduce`, `train`, `launch`, `run`, `notebooks` and `info`."""
+import _thread
 import argparse
+import contextlib
 import io
 import os
 import sys
+import threading
 
 from . import __version__, published
 
@@ -27,7 +30,8 @@ def main(argv=None):
     except SystemExit as stop:  # argparse has printed help, the version or what is wrong
         return stop.code
     try:
-        return arguments.command(arguments)
+        with _ctrl_c_kept():
+            return arguments.command(arguments)
     except ValueError as error:  # an argument that only its function can judge
         print("d2l-linreg: error: {}".format(error), file=sys.stderr)
         return 2
@@ -40,6 +44,22 @@ def main(argv=None):
     except (ArithmeticError, ImportError, OSError) as error:  # diverged, not installed, disk full
         print("d2l-linreg: {}".format(error), file=sys.stderr)
         return 1
+
+
+@contextlib.contextmanager
+def _ctrl_c_kept():
+    """Press Ctrl-C again if it came while Python was freeing an object, where it would be lost."""
+    def hook(lost):
+        if lost.exc_type is KeyboardInterrupt:
+            threading.Timer(0.01, _thread.interrupt_main).start()  # here it would be lost, too
+        else:
+            before(lost)
+
+    before, sys.unraisablehook = sys.unraisablehook, hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _parser():

@@ -154,3 +154,22 @@ def test_train_on_a_table_and_on_files(tmp_path, capsys):
             (["--data", "nowhere.npy", "--labels", "y.npy"], "cannot be read as an .npy file")):
         assert main(["train"] + arguments) == 2
         assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_while_an_object_is_freed_is_not_lost(run_python):
+    assert run_python("""
+import signal
+from d2l_linreg import examples
+from d2l_linreg.cli import main
+
+class Freed:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        for _ in range(10):  # where Python lets the signal in
+            pass
+
+average = examples.InMemory.average
+examples.InMemory.average = lambda *arguments: (Freed(), average(*arguments))[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have it ignore
+print(main(["train", "--num-epochs", "1000"]))
+""").splitlines()[-1] == "130"

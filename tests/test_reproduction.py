@@ -12,6 +12,7 @@ from d2l_linreg import (
     as_published, d2l, published, reproduce, reproduction, straight_dope, train)
 from d2l_linreg._mxnet import mx, numpy_semantics, seeded
 from d2l_linreg.environment import shortfalls
+from d2l_linreg.settings import NOTEBOOKS
 
 # Without FMA, or on MXNet 2, only the training figures may be off, and only by rounding.
 exact_here = pytest.mark.skipif(bool(shortfalls()), reason=" ".join(shortfalls()))
@@ -135,6 +136,15 @@ def test_a_fault_in_any_engine_makes_the_training_figures_different(engine, func
     different = [f for f in reproduce("d2l", runs=0).figures if f.verdict == "different"]
     assert len(different) == 6
     assert "engine {!r} prints".format(engine) in different[0].reason
+
+
+@pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
+def test_a_fault_that_all_engines_share_makes_the_training_figures_different(notebook, monkeypatch):
+    own = NOTEBOOKS[notebook]
+    faulty = replace(own.settings, learning_rate=own.settings.learning_rate * 1.05)
+    monkeypatch.setitem(NOTEBOOKS, notebook, replace(own, settings=faulty))
+    different = [f for f in reproduce(notebook, runs=0).figures if f.verdict == "different"]
+    assert different and all(f.reason is None for f in different)  # no engine was at odds
 
 
 def test_a_figure_off_by_more_than_the_bound_is_different(monkeypatch):

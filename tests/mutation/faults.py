@@ -123,6 +123,8 @@ FAULTS = [Fault(*fault) for fault in (
      "if hashlib.sha256(archive).hexdigest().encode() != sum_:", "if False:"),
     ("a file is written in place", "storage.py",
      'return path, path + ".part"', "return path, path"),
+    ("a Ctrl-C while an object is freed is lost", "cli.py",
+     "threading.Timer(0.01, _thread.interrupt_main).start()", "pass"),
     # What is reported
     ("errors are estimated minus true", "training.py",
      "numpy.array(TRUE_W, w.dtype) - w", "w - numpy.array(TRUE_W, w.dtype)"),
