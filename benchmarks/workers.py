@@ -126,7 +126,7 @@ def report(reference, measured, sent, message):
             step, limit = on_paper(compute, message, machines, servers)
             cells.append("{:.3g}, {}".format(machines * compute / step, limit))
         lines.append("| {:,} | {} |".format(machines, " | ".join(cells)))
-    lines += ["", "Measured on {} {}, {} cores, while others used them too.".format(
+    lines += ["", "Measured on {} {}, {} cores.".format(
         platform.system(), platform.machine(), os.cpu_count())]
     return "\n".join(lines) + "\n"
 

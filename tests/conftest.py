@@ -1,10 +1,14 @@
 import os
 import platform
+import signal
 import subprocess
 import sys
 
 import mxnet_0_11
 import pytest
+
+# A shell has processes that it starts in the background ignore Ctrl-C, and so would theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -157,10 +157,8 @@ def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(stop, s
                "--num-epochs", "40", "--checkpoint", str(tmp_path / "checkpoint")]
 
     def run():
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-            # which a shell has processes ignore that it starts in the background
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                universal_newlines=True)
 
     process = run()
     while not (tmp_path / "checkpoint").exists():

@@ -15,9 +15,8 @@ def test_a_fault_still_has_its_place(fault):
     assert text.count(fault.old) == 1 and fault.new != fault.old
 
 
-def test_every_fault_that_was_tried_was_caught():
+def test_every_fault_was_tried_and_caught():
     results = (Path(__file__).parent / "mutation" / "results.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in results.splitlines() if line.startswith("| ")][2:]
-    tried = [row[0][2:] for row in rows]
-    assert tried == [fault.what for fault in FAULTS if fault.what in tried] and len(tried) >= 30
+    assert [row[0][2:] for row in rows] == [fault.what for fault in FAULTS] and len(rows) >= 30
     assert all(row[2].startswith(("reproduce: ", "tests: ")) for row in rows)
