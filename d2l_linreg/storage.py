@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 
 import numpy
 
@@ -31,9 +32,9 @@ def check_writable(path):
         If it cannot; the message goes on after the path's name.
     """
     try:
-        _, unfinished = _replaced(path)
-        open(unfinished, "ab").close()
-        os.remove(unfinished)
+        folder, name = os.path.split(_replaced(path))
+        # By another name than `write_whole` uses, as another process may be writing.
+        tempfile.NamedTemporaryFile(prefix=name, dir=folder).close()
     except (OSError, TypeError, ValueError) as error:
         raise ValueError("cannot be written: {}; name a file in a folder that is there".format(
             error)) from error
@@ -53,7 +54,8 @@ def write_whole(path, content):
     OSError
         If it cannot be written; then what was there is still there.
     """
-    path, unfinished = _replaced(path)
+    path = _replaced(path)
+    unfinished = path + ".part"
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
@@ -67,11 +69,11 @@ def write_whole(path, content):
 
 
 def _replaced(path):
-    """The file that is replaced, which `path` leads to, and where the new one is written."""
-    path = os.path.realpath(path)
+    """The file, there or not, that `path` leads to; a FileExistsError if it is no file."""
+    path = os.path.realpath(os.fsdecode(path))
     if os.path.exists(path) and not os.path.isfile(path):
         raise FileExistsError("{!r} is a folder, a device or a pipe".format(path))
-    return path, path + ".part"
+    return path
 
 
 def save(path, kind, arrays, text):

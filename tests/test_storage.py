@@ -4,12 +4,13 @@ import io
 import json
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
 from descent import same
 
-from d2l_linreg import DataError, TrainResult, train
+from d2l_linreg import DataError, TrainResult, storage, train
 
 NOTEBOOKS = ("d2l", "straight_dope")
 
@@ -102,8 +103,6 @@ def test_foreign_files_are_refused(content, message, tmp_path):
 
 
 def test_a_whole_file_with_something_else_in_it_is_refused(tmp_path):
-    from d2l_linreg import storage
-
     path = str(tmp_path / "other")
     for text in ({}, {"ctx": "cpu(0)"}, {"ctx": 5}):
         storage.save(path, "TrainResult", {"w": numpy.zeros(2)}, text)
@@ -131,6 +130,14 @@ def test_a_full_disk_leaves_the_old_file_whole(stored, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         result.save(str(path))
     assert path.read_bytes() == content and [p.name for p in tmp_path.iterdir()] == ["result"]
+
+
+def test_seeing_that_a_file_can_be_written_disturbs_nobody_who_writes_it(tmp_path):
+    unfinished = tmp_path / "result.part"
+    unfinished.write_bytes(b"half of it")
+    with ThreadPoolExecutor(4) as pool:  # workers of one launch all see to it at once
+        list(pool.map(storage.check_writable, [str(tmp_path / "result")] * 400))
+    assert unfinished.read_bytes() == b"half of it" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_pipe_or_a_device_is_not_replaced(stored, tmp_path):

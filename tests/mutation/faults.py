@@ -122,7 +122,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("a damaged file is read", "storage.py",
      "if hashlib.sha256(archive).hexdigest().encode() != sum_:", "if False:"),
     ("a file is written in place", "storage.py",
-     'return path, path + ".part"', "return path, path"),
+     'unfinished = path + ".part"', "unfinished = path"),
     ("a Ctrl-C while an object is freed is lost", "cli.py",
      "threading.Timer(0.01, _thread.interrupt_main).start()", "pass"),
     # What is reported
