@@ -8,7 +8,7 @@ import hashlib
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import List
 
 import numpy
@@ -103,9 +103,10 @@ class Checkpoint:
         due = at_once or time.monotonic() - self.saved >= EVERY
         if self.path is None or not self.writing or not due:
             return
-        text = asdict(self.progress)
+        # In one piece from now on, so that the next time does not go through all pieces again
+        self.progress.batch_losses = [numpy.concatenate(self.progress.batch_losses)]
+        text = dict(vars(self.progress), batch_losses=self.progress.batch_losses[0])
         arrays = {name: text.pop(name) for name in ("w", "b", "batch_losses")}
-        arrays["batch_losses"] = numpy.concatenate(arrays["batch_losses"])
         storage.save(self.path, KIND, arrays, dict(text, run=self.run))
         self.saved = time.monotonic()
 

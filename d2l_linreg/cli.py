@@ -182,9 +182,7 @@ def _reproduce(arguments):
 
     wanted = {name: getattr(arguments, name) for name in ("json", "junit", "markdown", "html")
               if getattr(arguments, name)}
-    if len(set(map(os.path.realpath, wanted.values()))) < len(wanted):
-        raise ValueError("of {} two are the same; name a file for each report".format(
-            ", ".join(map(repr, wanted.values()))))
+    _check_distinct(wanted.values())
     if wanted:
         from . import reports  # and, slowly, matplotlib
 
@@ -197,6 +195,13 @@ def _reproduce(arguments):
     return 0 if reproduction.ok else 1
 
 
+def _check_distinct(paths):
+    paths = [path for path in paths if path]
+    if len(set(map(os.path.realpath, paths))) < len(paths):
+        raise ValueError("of {} two are the same; name a file for each".format(
+            ", ".join(map(repr, paths))))
+
+
 def _train(arguments):
     from .parallel import is_first_worker
     from .storage import write_whole
@@ -204,6 +209,8 @@ def _train(arguments):
 
     if arguments.plot:
         _check_picture_format(arguments.plot)
+    _check_distinct([arguments.data, arguments.labels, arguments.plot, arguments.save,
+                     arguments.checkpoint])
     data, labels = _table(arguments.data, arguments.label), arguments.labels
     ctx = arguments.ctx.split(",") if "," in arguments.ctx else arguments.ctx
     result = train(arguments.notebook, data=data, labels=labels, ctx=ctx,

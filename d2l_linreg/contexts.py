@@ -9,8 +9,8 @@ from .settings import as_integer
 Context = type(mx.cpu())  # MXNet 2 calls it Device, and mx.Context is a function there
 
 _GPU_BUILD = (
-    "pip uninstall mxnet && pip install mxnet-cu112 gives an MXNet that sees NVIDIA GPUs "
-    "(Linux, with CUDA 11 and cuDNN 8 libraries)"
+    "mxnet-cu112 or mxnet-cu117, 1.9.1, sees NVIDIA GPUs (Linux, with CUDA 11 and cuDNN 8 "
+    "libraries); README says how to install it in place of mxnet"
 )
 
 
@@ -50,10 +50,11 @@ def try_all_gpus():
 def _failure(ctx):
     """Why an operation on `ctx` fails, None if it works."""
     try:
-        works = (mx.nd.ones((2,), ctx=ctx) + 1).asnumpy().tolist() == [2, 2]
+        ones = mx.nd.ones((2, 2), ctx=ctx)
+        works = (mx.nd.dot(ones, ones) + 1).asnumpy().tolist() == [[3, 3], [3, 3]]
     except mx.MXNetError as error:
         return str(error).strip().splitlines()[-1]
-    return None if works else "1 + 1 is not 2 there"
+    return None if works else "1 + 1 + 1 is not 3 there"
 
 
 def _auto():

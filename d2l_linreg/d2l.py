@@ -66,9 +66,10 @@ def data_iter(batch_size, features, labels, *, order=None):
     Raises
     ------
     ValueError
-        If `batch_size` is no positive integer, or there is not one label a row.
+        If `batch_size` is no positive integer, there is not one label a row, or `order` names
+        a row that is not there.
     """
-    check_batches(batch_size, features, labels)
+    check_batches(batch_size, features, labels, order)
     if order is None:
         order = list(range(len(features)))
         random.shuffle(order)

@@ -31,8 +31,13 @@ def describe():
     }
 
 
-def shortfalls():
+def shortfalls(ctx="auto"):
     """What keeps the training figures from being exact here; data and labels always are.
+
+    Parameters
+    ----------
+    ctx : str or mxnet.Context, default "auto"
+        Where training is done.
 
     Returns
     -------
@@ -44,13 +49,17 @@ def shortfalls():
     if not cpu_has_fma():
         found.append("This CPU has no AVX2 and FMA (or NumPy does not see them): training "
                      "figures agree to rounding.")
-    elif kernel is not None and kernel not in FMA_KERNELS:
+    elif kernel is None:
+        found.append("This MXNet does not tell its BLAS kernel: training figures may be exact, or "
+                     "agree to rounding.")
+    elif kernel not in FMA_KERNELS:
         found.append("The BLAS kernel {} is not one of {}, seen to be exact: training figures "
                      "agree to rounding. Unset OPENBLAS_CORETYPE, and import d2l_linreg before "
                      "mxnet.".format(kernel, ", ".join(FMA_KERNELS)))
     if mx.__version__ not in EXACT_MXNET:
         found.append("MXNet {} is not one of {}, seen to be exact: training figures agree to "
                      "rounding.".format(mx.__version__, ", ".join(EXACT_MXNET)))
-    if as_context("auto").device_type == "gpu":
-        found.append('ctx="auto" is a GPU, whose arithmetic agrees to rounding; "cpu" is exact.')
+    if as_context(ctx).device_type == "gpu":
+        found.append('ctx="{}" is a GPU, whose arithmetic agrees to rounding; "cpu" is exact.'
+                     .format(ctx))
     return found

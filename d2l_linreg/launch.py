@@ -7,11 +7,13 @@ or of the connection to another machine, nobody is left behind.
 import argparse
 import base64
 import contextlib
+import functools
 import ipaddress
 import json
 import os
 import pickle
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -49,7 +51,8 @@ def launch(arguments, num_workers, num_servers, address, hosts=None):
     Raises
     ------
     ValueError
-        If `address` is none of this machine's, or `hosts` cannot be read.
+        If `address` is none of this machine's, `hosts` cannot be read, or a shell would take
+        this folder's name apart, or Python's.
     """
     address, reserved = _reserve(address)
     command = _node("node", *arguments)
@@ -100,6 +103,12 @@ def _check_hosts(path):
     except (OSError, ValueError) as error:
         raise ValueError("--hosts is {!r}: {}; give a file with a machine's numeric address a "
                          "line, or ADDRESS:PORT of its ssh server".format(path, error)) from error
+
+
+    for path in (os.getcwd(), sys.executable):
+        if shlex.quote(path) != path:
+            raise ValueError("--hosts does not work with {!r}, a name that a shell takes apart; "
+                             "use a folder without such characters".format(path))
 
 
 def _node(function, *arguments, **options):
@@ -241,7 +250,12 @@ def ssh(*command, hosts, address, num_workers, num_servers):
     folder. What it lacks is added: a word about a process that dies, and an end then.
     """
     from dmlc_tracker import ssh as launcher
+    from dmlc_tracker import tracker
 
+    _, reserved = _reserve(address)
+    port = reserved.getsockname()[1]
+    reserved.close()
+    tracker.PSTracker = functools.partial(tracker.PSTracker, port=port, port_end=port + 1)
     threading.Thread.isAlive = threading.Thread.is_alive  # its name until Python 3.9
     threading.excepthook = _name_the_dead
     own = threading.enumerate()

@@ -95,14 +95,17 @@ class Group:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if error is not None and self.joined:  # else this process would wait for the others
+        # Else this process would wait for the others.
+        if error is not None and self.joined and self.kvstore == "dist_sync":
             mx.base.check_call(mx.base._LIB.MXKVStoreSetBarrierBeforeExit(
                 self.store.handle, ctypes.c_int(0)))
 
-    def barrier(self):
-        """Wait until every worker is here."""
-        if self.num_workers > 1:
-            self.store._barrier()
+    def check_agreed(self, segments):
+        """Wait until every worker is here; a ValueError if others are at another segment."""
+        summed, workers = self.total(segments, 1)
+        if summed != workers * segments:
+            raise ValueError("checkpoint stands at piece {} of the run for this worker, elsewhere "
+                             "for others; name a file that all can read".format(segments))
 
     def share(self, *arrays):
         """This worker's part of arrays in files, and how many of its first rows others have too.

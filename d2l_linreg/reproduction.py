@@ -11,6 +11,7 @@ from typing import Dict, Optional, Tuple
 from . import d2l, monte_carlo, published, straight_dope
 from ._mxnet import mx, numpy_semantics, seeded
 from .contexts import as_context
+from .environment import shortfalls
 from .printing import default_printing
 from .replication import Replicates, replicate
 from .result import TrainResult
@@ -32,7 +33,9 @@ class Figure:
 
     `verdict` is "identical" (the same characters), "identical (recovered shuffle)" (the
     same, given an order of the examples found by search), "to rounding" (other characters,
-    within `rounding_bound`) or "different"; then `reason` says why, if a computation failed.
+    within `rounding_bound`, where `environment.shortfalls` says what rounds otherwise) or
+    "different"; then `reason` says why, if a computation failed or rounds otherwise for no reason
+    that is known.
     `percentile` tells of a training figure, if replicates were asked for, how many percent of
     them lie below the published value (see `monte_carlo.percentiles`).
     """
@@ -183,6 +186,7 @@ def reproduce(notebook=None, *, ctx="cpu", runs=monte_carlo.MIN_RUNS):
         raise ValueError("runs is {}; a percentile needs at least {}, or 0 leaves them out".format(
             runs, monte_carlo.MIN_RUNS))
     ctx = as_context(ctx)
+    exact = not shortfalls(ctx)
     figures, cells, joint, replicates, results = [], [], [], {}, {}
     with default_printing():
         for name in published.NOTEBOOKS if notebook is None else [notebook]:
@@ -193,6 +197,8 @@ def reproduce(notebook=None, *, ctx="cpu", runs=monte_carlo.MIN_RUNS):
                     text, reason = _attempt(fresh[cell["cell"]])
                     cells.append(Cell(name, cell["cell"], cell["text"], text, reason))
                     compared = compare_cell(name, cell, text, reason)
+                    if exact:
+                        compared = map(_exactly, compared)
                     if runs and cell["cell"] == "training":
                         compared, verdict, replicates[name] = _among(name, runs, list(compared))
                         joint.append(verdict)
@@ -324,6 +330,14 @@ def compare_cell(notebook, cell, text, reason=None):
                      and abs(Decimal(now) - Decimal(was)) <= rounding_bound(notebook, name, was))
             verdict = TO_ROUNDING if close else DIFFERENT
         yield Figure(notebook, name, was, now, verdict, reason)
+
+
+def _exactly(figure):
+    """The figure, different if it agrees but to rounding."""
+    if figure.verdict != TO_ROUNDING:
+        return figure
+    return replace(figure, verdict=DIFFERENT,
+                   reason="to rounding, but nothing here keeps it from being exact")
 
 
 def rounding_bound(notebook, figure, value):

@@ -86,12 +86,19 @@ def _as_learning_rate(value):
     return number
 
 
-def check_batches(batch_size, features, labels):
-    """A ValueError if examples cannot be dealt into batches of that size."""
+def check_batches(batch_size, features, labels, order):
+    """A ValueError if examples cannot be dealt into batches of that size, in that order."""
     as_integer("batch_size", batch_size, 1)
     if len(features) != len(labels):
         raise ValueError("labels has {} rows, but features {}; give one label a row".format(
             len(labels), len(features)))
+    if order is not None:
+        rows = numpy.asarray(order)
+        if rows.dtype.kind not in "iu" or rows.ndim != 1 or not (
+                (rows >= 0) & (rows < len(features))).all():
+            raise ValueError("order is of shape {} and type {}; it must be integers, in one "
+                             "dimension, from 0 to {}, the last row".format(
+                                 rows.shape, rows.dtype, len(features) - 1))
 
 
 def as_integer(name, value, lowest):

@@ -56,12 +56,12 @@ class NDArrayIter(mx.io.NDArrayIter):
     Raises
     ------
     ValueError
-        If `batch_size` is no positive integer or larger than the data, or there is not one
-        label a row.
+        If `batch_size` is no positive integer or larger than the data, there is not one label
+        a row, or `order` names a row that is not there.
     """
 
     def __init__(self, X, y, batch_size, shuffle=True, *, reshuffle=False, order=None):
-        check_batches(batch_size, X, y)
+        check_batches(batch_size, X, y, order)
         if batch_size > len(X):
             raise ValueError("batch_size is {}, but there are {} examples; a batch needs as many"
                              .format(batch_size, len(X)))

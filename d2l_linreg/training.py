@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy
 
 from . import d2l, published, straight_dope
-from ._mxnet import mx, numpy_semantics, seeded
+from ._mxnet import blas_kernel, mx, numpy_semantics, seeded
 from .checkpoint import Checkpoint, fingerprint
 from .contexts import as_contexts
 from .data import as_array, as_examples, check_mapped, map_examples
@@ -139,7 +139,7 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
         train_epoch = engine.prepare(notebook, settings, num_features)
         kept = Checkpoint(checkpoint, {} if checkpoint is None else _run(
             notebook, settings, engine, group, share, order), group.rank == 0)
-        group.barrier()  # all have read it before worker 0 writes it
+        group.check_agreed(kept.progress.segments)  # and all have read it before it is written
         drawn, params = draw(own, examples is None, num_features)
         progress = kept.progress
         w, b = map(load, params if progress.w is None else (progress.w, progress.b))
@@ -183,7 +183,9 @@ def _engine(name):
 def _run(notebook, settings, engine, group, examples, order):
     """All that a run's numbers follow from, for its checkpoint."""
     run = dict(asdict(settings), notebook=notebook, engine=engine.__name__.rpartition(".")[-1],
-               order=None if order is None else fingerprint(numpy.asarray(order)))
+               order=None if order is None else fingerprint(numpy.asarray(order)),
+               mxnet=mx.__version__, blas_kernel=blas_kernel(),
+               ctx=group.contexts[0].device_type)
     if group.joined:
         run.update(workers=group.num_workers, devices=len(group.contexts))
     if group.rank == 0:  # another worker may have another share of the data

@@ -1,5 +1,9 @@
 """What each notebook prints while it trains, in its own format."""
+import threading
+
 from .printing import default_printing
+
+_printing = threading.Lock()  # NumPy's options are one for all threads
 
 
 class Transcript:
@@ -36,7 +40,7 @@ class D2LTranscript(Transcript):
         self.say("epoch %d, loss %f" % (epoch + 1, loss))
 
     def after_training(self, w_error, b_error):
-        with default_printing():
+        with _printing, default_printing():
             lines = ["Error in estimating w %s" % w_error, "Error in estimating b %s" % b_error]
         for line in lines:
             self.say(line)

@@ -235,6 +235,26 @@ def test_other_functions(value):
             assert isinstance(result, type(mx.cpu()))  # try_gpu
 
 
+orders = st.one_of(
+    st.lists(st.integers(-1, 4), max_size=4), st.lists(numbers, max_size=3), anything)
+
+
+@hostile(orders, st.sampled_from([d2l, straight_dope]))
+def test_orders_of_batches(order, vocabulary):
+    with numpy_semantics(vocabulary is d2l):
+        y = mx.np.arange(4) if vocabulary is d2l else mx.nd.arange(4)
+        X = y.reshape((4, 1))
+        try:
+            seen = ([y_.asnumpy() for _, y_ in d2l.data_iter(1, X, y, order=order)]
+                    if vocabulary is d2l else
+                    [b.label[0].asnumpy() for b in straight_dope.NDArrayIter(X, y, 1, order=order)])
+        except ValueError as error:
+            assert "order" in str(error)
+        else:
+            if order is not None:
+                assert numpy.concatenate([[], *seen]).tolist() == numpy.ravel(order).tolist()
+
+
 sizes = st.one_of(st.integers(-2, 4), anything)
 
 

@@ -13,9 +13,10 @@ import psutil
 import pytest
 from descent import loop_in_float64, same
 
-from d2l_linreg import TrainResult, train
+from d2l_linreg import TrainResult, published, train
 from d2l_linreg.cli import main
 from d2l_linreg.launch import _node
+from d2l_linreg.reproduction import DIFFERENT, compare_cell
 from d2l_linreg.settings import NOTEBOOKS
 from d2l_linreg.training import draw
 
@@ -24,11 +25,12 @@ ROLES = ("scheduler", "server 0", "worker 1")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="launch is for POSIX systems")
 
 
-def start(*arguments, workers=2, servers=1, options=(), prefix=(), environ=None):
+def start(*arguments, workers=2, servers=1, options=(), prefix=(), environ=None, cwd=None):
     return subprocess.Popen(
         [*prefix, sys.executable, "-m", "d2l_linreg", "launch", "-n", str(workers), "-s",
          str(servers), *options, "--", "train", "--ctx", "cpu", *map(str, arguments)],
-        env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        env=environ, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True)
 
 
 def launch(*arguments, **options):
@@ -73,7 +75,6 @@ def gone(processes):
 
 
 def test_four_workers_with_batches_of_1_are_one_with_batches_of_4(tmp_path):
-    # straight_dope has published the batches of 4, and the order found for them applies
     printed = launch("straight_dope", "--batch-size", 1, "--num-epochs", 1, "--shuffle-seed", 3,
                      "--save", tmp_path / "four", workers=4, servers=2)
     four = TrainResult.load(str(tmp_path / "four"))
@@ -83,6 +84,13 @@ def test_four_workers_with_batches_of_1_are_one_with_batches_of_4(tmp_path):
     assert abs(four.w - one.w).max() <= 1e-5 and abs(four.b - one.b) <= 1e-5
     numpy.testing.assert_allclose(four.epoch_losses, one.epoch_losses, rtol=1.2e-3)
     assert len(four.batch_losses) == len(one.batch_losses) == 2500
+
+
+def test_workers_print_the_published_figures_to_rounding():
+    # Two workers' batches of 5 are the notebook's of 10, and come in the recovered order.
+    cell = published.document("d2l")["cells"][-1]
+    figures = list(compare_cell("d2l", cell, launch("d2l", "--batch-size", 5)))
+    assert len(figures) == 6 and all(figure.verdict != DIFFERENT for figure in figures)
 
 
 def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
@@ -186,6 +194,25 @@ def test_a_wrong_command_starts_nothing(arguments, message, capsys):
     assert psutil.Process().children() == []
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def start_by_hand(*workers):
+    """A scheduler, a server, and workers, each given as its folder and its command."""
+    environ = dict(os.environ, DMLC_PS_ROOT_URI="127.0.0.1", DMLC_PS_ROOT_PORT=str(free_port()),
+                   DMLC_NUM_WORKER=str(len(workers)), DMLC_NUM_SERVER="1",
+                   DMLC_NODE_HOST="127.0.0.1")
+    node = None, ["-m", "d2l_linreg.launch"]
+    return [subprocess.Popen(
+        [sys.executable, *command], cwd=folder and str(folder), env=dict(environ, DMLC_ROLE=role),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True)
+        for role, (folder, command) in zip(["scheduler", "server"] + ["worker"] * len(workers),
+                                           [node, node, *workers])]
+
+
 def test_a_server_unpickles_nothing_that_it_is_sent(tmp_path):
     attack = """
 import os, sys, time
@@ -196,22 +223,32 @@ class Attack:
 store = mxnet.kv.create("dist_sync")
 store._send_command_to_servers(0, __import__("pickle").dumps(Attack(), 0).decode())
 """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [subprocess.Popen([sys.executable, *command], env=dict(
-        os.environ, DMLC_ROLE=role, DMLC_PS_ROOT_URI="127.0.0.1", DMLC_PS_ROOT_PORT=str(port),
-        DMLC_NUM_WORKER="1", DMLC_NUM_SERVER="1", DMLC_NODE_HOST="127.0.0.1"),
-        stderr=subprocess.PIPE, universal_newlines=True) for role, command in (
-            ("scheduler", ["-m", "d2l_linreg.launch"]), ("server", ["-m", "d2l_linreg.launch"]),
-            ("worker", ["-c", attack, str(tmp_path / "attacked")]))]
+    (_, server, _) = processes = start_by_hand((tmp_path, ["-c", attack, "attacked"]))
     try:
-        errors = [process.communicate(timeout=120)[1] for process in processes]
+        errors = server.communicate(timeout=120)[1]
     finally:
         for process in processes:
             process.kill()
-    assert "this server unpickles nothing" in errors[1]
+            process.communicate()
+    assert "this server unpickles nothing" in errors
     assert not (tmp_path / "attacked").exists()
+
+
+def test_workers_that_read_different_checkpoints_are_refused(tmp_path):
+    (tmp_path / "alone").mkdir()
+    arguments = ["--ctx", "cpu", "--batch-size", "5", "--checkpoint", "checkpoint"]
+    launch(*arguments[2:], cwd=str(tmp_path))
+    worker = ["-m", "d2l_linreg", "train", "--kvstore", "dist_sync", *arguments]
+    processes = start_by_hand((tmp_path, worker), (tmp_path / "alone", worker))
+    try:
+        for process in processes[2:]:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 2 and "name a file that all can read" in errors
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert not list((tmp_path / "alone").iterdir())
 
 
 def needs(command):
@@ -247,9 +284,7 @@ def ssh_server(tmp_path):
     environ = dict(os.environ, PATH="{}:{}".format(tmp_path / "bin", os.environ["PATH"]))
     if os.getuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)  # where root's server is to have no rights
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([server, "-D", "-e", "-f", str(tmp_path / "server"), "-p",
                                 str(port)], stderr=subprocess.PIPE)
 
@@ -265,6 +300,15 @@ def ssh_server(tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_over_ssh_a_folder_whose_name_a_shell_takes_apart_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "my project").mkdir()
+    monkeypatch.chdir(tmp_path / "my project")
+    (tmp_path / "hosts").write_text("127.0.0.1\n")
+    assert main(["launch", "-n", "1", "--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts"),
+                 "--", "train"]) == 2
+    assert "a shell takes apart" in capsys.readouterr().err
 
 
 def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tmp_path):

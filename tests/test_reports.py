@@ -318,7 +318,7 @@ def test_without_jinja2_the_page_is_refused_before_any_work_and_the_rest_is_not(
 def test_one_file_for_two_reports_and_a_folder_that_is_not_there_are_refused(tmp_path, capsys):
     path = str(tmp_path / "report")
     assert main(["reproduce", "--html", path, "--junit", path]) == 2
-    assert "name a file for each report" in capsys.readouterr().err
+    assert "two are the same; name a file for each" in capsys.readouterr().err
     for option in ("--html", "--junit", "--markdown"):
         assert main(["reproduce", option, "nowhere/report"]) == 2
         assert "cannot be written" in capsys.readouterr().err

@@ -98,6 +98,26 @@ def test_four_threads_at_once_train_as_one_after_the_other(engine):
     assert all(same(alone[k], together[k]) for k in range(4))
 
 
+def test_threads_print_as_numpy_does_by_default_and_leave_its_options(run_python):
+    assert run_python("""
+import threading, numpy
+from d2l_linreg import published, train
+numpy.set_printoptions(precision=3)
+numpy.random.seed(0)
+results = []
+def run():
+    results.append(train(ctx="cpu", verbose=False).transcript)
+for _ in range(5):
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print(len(results), len(set(results)), numpy.get_printoptions()["precision"])
+print(results[0].splitlines()[-1])
+""").splitlines() == ["20 1 3", published.text("d2l", "training").splitlines()[-1]]
+
+
 def test_1000_calls_grow_the_process_by_less_than_20_megabytes(run_python):
     grown = run_python("""
 import psutil

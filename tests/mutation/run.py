@@ -29,7 +29,7 @@ LEFT_OUT = [
     "test_browser.py", "test_notebooks.py", "test_recovery.py", "test_reports.py", "test_run.py"]
 # Who is likeliest to find a fault in a module that has no test file of its name; then all others
 TESTS = {"compiled": "engines", "scan": "engines", "fused": "engines", "loops": "engines",
-         "examples": "large", "parallel": "launch", "d2l": "vocabulary",
+         "examples": "large", "epochs": "training", "parallel": "launch", "d2l": "vocabulary",
          "straight_dope": "vocabulary", "_loading": "import", "transcript": "training",
          "settings": "training"}
 FIRST = ["test_vocabulary.py", "test_reproduction.py", "test_training.py", "test_monte_carlo.py",
@@ -79,7 +79,8 @@ def caught_by(fault):
                 continue
             figures = folder / "figures.json"
             if not figures.exists():
-                return "reproduce: {}".format(finished.stdout.strip().splitlines()[-1])
+                return "reproduce: {}".format(
+                    finished.stdout.strip().rpartition("\n")[2] or finished.returncode)
             found = json.loads(figures.read_text())
             different = sum(f["verdict"] == "different" for f in found["figures"])
             unusual = [joint["notebook"] for joint in found["joint"]
