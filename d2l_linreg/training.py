@@ -75,8 +75,9 @@ def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=N
     checkpoint : str, optional
         Name of a file that is kept up to date, about once a second, with where training stands.
         If it is there, training goes on from it and ends with the same bits as if it had never
-        been stopped; lines that were printed before are printed again. A file of another run
-        is refused; one of a run that has ended gives its result at once.
+        been stopped; lines that were printed before are printed again. A file of another run,
+        or of another MXNet, BLAS kernel or kind of device, is refused; one of a run that has
+        ended gives its result at once.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
