@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy
 import pytest
@@ -20,7 +19,7 @@ from hypothesis.extra import numpy as arrays_of
 
 import d2l_linreg
 from d2l_linreg import (
-    ContextError, DataError, DivergenceError, TrainResult, d2l, monte_carlo, published,
+    ContextError, DataError, DivergenceError, TrainResult, d2l, monte_carlo, published, reports,
     reproduction, straight_dope, train)
 from d2l_linreg._mxnet import mx, numpy_semantics
 from d2l_linreg.cli import main
@@ -320,6 +319,46 @@ def test_the_model_and_its_loss(vocabulary, shapes):
                 squares = (expected - y) ** 2
                 assert numpy.allclose(
                     losses, squares / 2 if vocabulary is d2l else squares.mean(), atol=1e-4)
+
+
+@hostile(st.one_of(numbers, anything), st.one_of(st.integers(-2, 5), anything),
+         st.sampled_from([d2l, straight_dope]))
+def test_steps(lr, batch_size, vocabulary):
+    before = numpy.array([1, -2], "f4")
+    with numpy_semantics(vocabulary is d2l):
+        param = (mx.np if vocabulary is d2l else mx.nd).array(before)
+        param.attach_grad()
+        with mx.autograd.record():
+            loss = (param * param).sum()
+        loss.backward()
+        try:
+            if vocabulary is d2l:
+                d2l.sgd([param], lr, batch_size)
+            else:
+                batch_size = 1
+                straight_dope.SGD([param], lr)
+            after = param.asnumpy()
+        except (ArithmeticError, AttributeError, NotImplementedError, TypeError, ValueError,
+                mx.MXNetError) as error:
+            assert str(error)
+        else:
+            with numpy.errstate(all="ignore"):
+                expected = before - numpy.float32(lr) * (2 * before) / numpy.float32(batch_size)
+            assert numpy.allclose(after, expected, rtol=1e-5, atol=1e-37, equal_nan=True)
+
+
+@hostile(anything)
+def test_what_is_printed_and_reported(value):
+    for call in (lambda: straight_dope.printed(value), lambda: published.text("d2l", value),
+                 lambda: published.text(value, "training"), lambda: reports.to_junit(value),
+                 lambda: reports.to_markdown(value), lambda: reports.to_json(value),
+                 lambda: reports.to_html(value), lambda: reproduction.printed_figures(value)):
+        try:
+            result = call()
+        except (ArithmeticError, AttributeError, ImportError, TypeError, ValueError) as error:
+            assert str(error)
+        else:
+            assert isinstance(result, (str, list))
 
 
 @hostile(st.one_of(st.lists(st.one_of(names, anything), max_size=3), names, anything),
