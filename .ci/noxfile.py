@@ -273,6 +273,7 @@ print(json.dumps(dict(found, python=platform.python_version())))
 def explanation(cell, problem):
     """The index of the explanation that fits; None if there is none."""
     words, largest = problem
+    cell = {**cell.get("versions", {}), **cell}  # which MXNet, where none was chosen
     for index, known in enumerate(EXPLANATIONS):
         if (all(cell.get(axis) in values for axis, values in known.where.items())
                 and re.search(known.words, words)
