@@ -46,7 +46,7 @@ def train_epochs(epochs, train_epoch, average_loss, w, b, checkpoint, transcript
             for losses in train_epoch(*read(), w, b, rows):
                 finite = numpy.isfinite(losses)
                 if not finite.all():
-                    raise _diverged(settings, "at batch {} of epoch {} (both".format(
+                    raise _diverged(settings, "at batch {} of epoch {}, both".format(
                         batch + finite.argmin(), epoch))
                 progress.batch_losses.append(losses)
                 transcript.after_batches(epoch, batch, losses)
@@ -57,7 +57,7 @@ def train_epochs(epochs, train_epoch, average_loss, w, b, checkpoint, transcript
             continue
         loss = average_loss()
         if not numpy.isfinite(loss):
-            raise _diverged(settings, "after epoch {} (".format(epoch))
+            raise _diverged(settings, "after epoch {},".format(epoch))
         progress.epoch_losses.append(loss)
         transcript.after_epoch(epoch, loss)
     keep(at_once=True)
@@ -65,6 +65,6 @@ def train_epochs(epochs, train_epoch, average_loss, w, b, checkpoint, transcript
 
 def _diverged(settings, where):
     return DivergenceError(
-        "the loss is not finite {} counted from 0): learning_rate {} is too large for this data, "
+        "the loss is not finite {} counted from 0: learning_rate {} is too large for this data, "
         "or the data for float32; lower it, or rescale the features".format(
             where, settings.learning_rate))
