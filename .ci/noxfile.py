@@ -313,7 +313,7 @@ def kept():
 
 def keep(cell):
     """Put a cell into matrix.json, in place of one of that name."""
-    write(list({**kept(), name_of(cell): cell}.values()))
+    write({**kept(), name_of(cell): cell}.values())
 
 
 def forget(**values):

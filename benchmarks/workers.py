@@ -92,12 +92,14 @@ def on_paper(compute, message, machines, servers):
     server takes its part from all machines, and gives it to all, over one link each way; and
     spends `message` seconds of CPU on each of them, as a machine is taken to, for each server.
     """
+    if machines == 1:  # nothing is sent
+        return compute, "computing"
     parts = {
         "computing": compute,
-        "messages": 2 * servers * message if machines > 1 else 0,
-        "round trip": 2 * ROUND_TRIP if machines > 1 else 0,
-        "a server's link": 2 * machines * 4 * NUMBERS / servers / LINK if machines > 1 else 0,
-        "a server's CPU": 2 * machines * message if machines > 1 else 0,
+        "messages": 2 * servers * message,
+        "round trip": 2 * ROUND_TRIP,
+        "a server's link": 2 * machines * 4 * NUMBERS / servers / LINK,
+        "a server's CPU": 2 * machines * message,
     }
     return sum(parts.values()), max(parts, key=parts.get)
 

@@ -104,8 +104,9 @@ class Checkpoint:
         if self.path is None or not self.writing or not due:
             return
         # In one piece from now on, so that the next time does not go through all pieces again
-        self.progress.batch_losses = [numpy.concatenate(self.progress.batch_losses)]
-        text = dict(vars(self.progress), batch_losses=self.progress.batch_losses[0])
+        batch_losses = numpy.concatenate(self.progress.batch_losses)
+        self.progress.batch_losses = [batch_losses]
+        text = dict(vars(self.progress), batch_losses=batch_losses)
         arrays = {name: text.pop(name) for name in ("w", "b", "batch_losses")}
         storage.save(self.path, KIND, arrays, dict(text, run=self.run))
         self.saved = time.monotonic()

@@ -103,8 +103,6 @@ def _check_hosts(path):
     except (OSError, ValueError) as error:
         raise ValueError("--hosts is {!r}: {}; give a file with a machine's numeric address a "
                          "line, or ADDRESS:PORT of its ssh server".format(path, error)) from error
-
-
     for path in (os.getcwd(), sys.executable):
         if shlex.quote(path) != path:
             raise ValueError("--hosts does not work with {!r}, a name that a shell takes apart; "
