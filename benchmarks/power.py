@@ -11,11 +11,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from d2l_linreg import monte_carlo, train
-from d2l_linreg.replication import descend
-from d2l_linreg.reproduction import printed_figures
+from d2l_linreg import train
+from d2l_linreg.reproduction import monte_carlo
+from d2l_linreg.reproduction.replication import descend
+from d2l_linreg.reproduction.reproduce import printed_figures
 from d2l_linreg.settings import NOTEBOOKS, TRUE_B, TRUE_W
-from d2l_linreg.training import draw
+from d2l_linreg.training.train import draw
 
 RESULTS = Path(__file__).parent / "results"
 PUBLISHED_SEED, REPLICATES = 10**6, 10  # far from the replicates' seeds; so many sets of them

@@ -19,7 +19,7 @@ import peers
 from matplotlib.figure import Figure
 
 from d2l_linreg import __version__, replicate, train
-from d2l_linreg._mxnet import blas_kernel, mx
+from d2l_linreg.compat.mxnet import blas_kernel, mx
 
 RESULTS = Path(__file__).parent / "results"
 REFERENCE = "the notebook's own loop"

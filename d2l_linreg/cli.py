@@ -162,7 +162,7 @@ def _parser():
 
 
 def _new_file(path):
-    from .storage import check_writable
+    from .training.storage import check_writable
 
     try:
         check_writable(path)
@@ -172,19 +172,19 @@ def _new_file(path):
 
 
 def _write_text(path, text):
-    from .storage import write_whole
+    from .training.storage import write_whole
 
     write_whole(path, text.encode("utf-8"))
 
 
 def _reproduce(arguments):
-    from .reproduction import reproduce
+    from .reproduction.reproduce import reproduce
 
     wanted = {name: getattr(arguments, name) for name in ("json", "junit", "markdown", "html")
               if getattr(arguments, name)}
     _check_distinct(wanted.values())
     if wanted:
-        from . import reports  # and, slowly, matplotlib
+        from .reproduction import reports  # and, slowly, matplotlib
 
         if arguments.html:
             reports.page_template()  # what it lacks is said before the work
@@ -203,9 +203,9 @@ def _check_distinct(paths):
 
 
 def _train(arguments):
-    from .parallel import is_first_worker
-    from .storage import write_whole
-    from .training import train
+    from .engines.parallel import is_first_worker
+    from .training.storage import write_whole
+    from .training.train import train
 
     if arguments.plot:
         _check_picture_format(arguments.plot)
@@ -230,7 +230,7 @@ def _train(arguments):
 
 
 def _launch(arguments):
-    from .launch import launch
+    from .distributed.launch import launch
     from .settings import as_integer
 
     as_integer("WORKERS", arguments.num_workers, 1)
@@ -302,7 +302,7 @@ def _run(arguments):
     try:
         import nbformat
 
-        from . import execution
+        from .originals import execution
         if arguments.html:
             from nbconvert import HTMLExporter
     except ImportError as error:
@@ -346,7 +346,7 @@ def _notebooks(arguments):
 
 
 def _info(arguments):
-    from .environment import describe, shortfalls
+    from .reproduction.environment import describe, shortfalls
 
     for name, value in describe().items():
         print("{:22}{}".format(name, value))

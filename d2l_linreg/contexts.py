@@ -2,7 +2,7 @@
 import re
 import warnings
 
-from ._mxnet import mx
+from .compat.mxnet import mx
 from .errors import ContextError
 from .settings import as_integer
 

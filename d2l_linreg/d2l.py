@@ -8,9 +8,9 @@ names, argument names and their order are the notebook's.
 import random
 import sys
 
-from ._mxnet import mx
+from .compat.mxnet import mx
 from .settings import as_integer, check_batches
-from .streams import normal_2019
+from .compat.streams import normal_2019
 
 np = mx.np
 

@@ -6,9 +6,9 @@ Labels are :math:`y = 2x_0 - 3.4x_1 + 4.2 + \\epsilon`, the loss of a batch is t
 """
 import numpy
 
-from ._mxnet import mx
+from .compat.mxnet import mx
 from .settings import as_integer, check_batches
-from .streams import normal_2017
+from .compat.streams import normal_2017
 
 nd = mx.nd
 

@@ -21,7 +21,7 @@ from numba import njit
 from arithmetic import deals, float32, kahan, powf, residual, step
 from command import run, say
 from d2l_linreg import published, straight_dope
-from d2l_linreg._mxnet import numpy_semantics, seeded
+from d2l_linreg.compat.mxnet import numpy_semantics, seeded
 
 NUM_EXAMPLES, BATCH_SIZE, LEARNING_RATE = 10000, 4, float32(0.001)
 NUM_EPOCHS, NUM_BATCHES, SEGMENT = 2, 2500, 500

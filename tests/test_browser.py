@@ -24,7 +24,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from test_notebooks import FOLDER, NOTEBOOKS, code_cells, other_outputs, printed
 
-from d2l_linreg.environment import shortfalls
+from d2l_linreg.reproduction.environment import shortfalls
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
                                                 "google-chrome"))), None)

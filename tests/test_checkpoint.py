@@ -10,7 +10,8 @@ import numpy
 import pytest
 from descent import same
 
-from d2l_linreg import DataError, TrainResult, checkpoint, train
+from d2l_linreg import DataError, TrainResult, train
+from d2l_linreg.training import checkpoint
 
 NOTEBOOKS = ("d2l", "straight_dope")
 KILLS = int(os.environ.get("KILLS", 8))
@@ -18,7 +19,8 @@ KILLS = int(os.environ.get("KILLS", 8))
 # Writes its checkpoint as often as it can, so that kills fall into the writing, too.
 TRAIN = """
 import sys
-from d2l_linreg import checkpoint, train
+from d2l_linreg import train
+from d2l_linreg.training import checkpoint
 checkpoint.EVERY = 0
 notebook, path, saved = sys.argv[1:]
 print("training", flush=True)
@@ -29,7 +31,7 @@ train(notebook, ctx="cpu", num_epochs={"d2l": 80, "straight_dope": 12}[notebook]
 # The command line, likewise
 MAIN = """
 import sys
-from d2l_linreg import checkpoint
+from d2l_linreg.training import checkpoint
 from d2l_linreg.cli import main
 checkpoint.EVERY = 0
 sys.exit(main())
@@ -73,7 +75,7 @@ def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_bits(noteboo
 @pytest.mark.parametrize("engine", ["compiled", "autograd", "scan", "fused"])
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_every_engine_goes_on_from_the_middle_of_an_epoch(notebook, engine, tmp_path, monkeypatch):
-    monkeypatch.setattr("d2l_linreg.examples.STEPS", 7)  # so that an epoch has many pieces
+    monkeypatch.setattr("d2l_linreg.training.examples.STEPS", 7)  # so that an epoch has many pieces
     monkeypatch.setattr(checkpoint, "EVERY", 0)
     rng = numpy.random.RandomState(0)
     X = rng.standard_normal((203, 3))

@@ -9,9 +9,10 @@ import tempfile
 import numpy
 import pytest
 
-from d2l_linreg import __version__, published, reproduction
+from d2l_linreg import __version__, published
+from d2l_linreg.reproduction import reproduce as reproduction
 from d2l_linreg.cli import main
-from d2l_linreg.environment import shortfalls
+from d2l_linreg.reproduction.environment import shortfalls
 
 
 def command(*arguments, **environment):
@@ -159,7 +160,7 @@ def test_train_on_a_table_and_on_files(tmp_path, capsys):
 def test_ctrl_c_while_an_object_is_freed_is_not_lost(run_python):
     assert run_python("""
 import signal
-from d2l_linreg import examples
+from d2l_linreg.training import examples
 from d2l_linreg.cli import main
 
 class Freed:

@@ -4,7 +4,7 @@ import warnings
 import pytest
 
 from d2l_linreg import ContextError, contexts, train, try_all_gpus, try_gpu
-from d2l_linreg._mxnet import mx
+from d2l_linreg.compat.mxnet import mx
 
 without_gpu = pytest.mark.skipif(contexts.num_gpus() > 0, reason="this MXNet sees a GPU")
 

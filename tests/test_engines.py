@@ -4,7 +4,7 @@ import pytest
 from descent import loop_in_float64, same
 
 from d2l_linreg import published, train
-from d2l_linreg.environment import shortfalls
+from d2l_linreg.reproduction.environment import shortfalls
 
 NOTEBOOKS = ("d2l", "straight_dope")
 

@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from d2l_linreg._loading import cpu_has_fma
+from d2l_linreg.compat.loading import cpu_has_fma
 
 needs_fma = pytest.mark.skipif(not cpu_has_fma(), reason="this CPU has no AVX2 and FMA")
 UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
@@ -50,7 +50,7 @@ def test_the_package_alone_and_help_import_neither_mxnet_nor_numpy(program):
 @pytest.mark.parametrize("first", ["", "import numpy, matplotlib.pyplot; "])
 def test_after_the_package_mxnet_imports_and_has_the_fma_kernel(first):
     finished = python(first + "import d2l_linreg; import mxnet; print(mxnet.nd.ones(2).sum());"
-                      "from d2l_linreg._mxnet import blas_kernel; print(blas_kernel())",
+                      "from d2l_linreg.compat.mxnet import blas_kernel; print(blas_kernel())",
                       "-W", "error")
     assert finished.returncode == 0 and finished.stderr == ""
     assert not cpu_has_fma() or finished.stdout.split()[-1] in ("Haswell", "None")
@@ -58,7 +58,7 @@ def test_after_the_package_mxnet_imports_and_has_the_fma_kernel(first):
 
 @needs_fma
 def test_openblas_uses_the_fma_kernel_unless_someone_chose_another():
-    program = "from d2l_linreg._mxnet import blas_kernel; print(blas_kernel())"
+    program = "from d2l_linreg.compat.mxnet import blas_kernel; print(blas_kernel())"
     assert python(program).stdout.strip() in ("Haswell", "None")  # None: it does not tell
     assert python(program, OPENBLAS_CORETYPE="Nehalem").stdout.strip() in ("Nehalem", "None")
 
@@ -67,7 +67,7 @@ def test_openblas_uses_the_fma_kernel_unless_someone_chose_another():
 def test_a_numpy_too_old_to_tell_what_the_cpu_has_changes_nothing():
     finished = python("from numpy.core import _multiarray_umath as native;"
                       "vars(native).pop('__cpu_features__', None);"  # as before NumPy 1.19
-                      "from d2l_linreg._loading import cpu_has_fma; print(cpu_has_fma())")
+                      "from d2l_linreg.compat.loading import cpu_has_fma; print(cpu_has_fma())")
     assert finished.stdout == "{}\n".format(cpu_has_fma()), finished.stderr
 
 
@@ -83,7 +83,7 @@ from d2l_linreg import train, reproduce
 from d2l_linreg import d2l
 """
     finished = python(program, OPENBLAS_CORETYPE="Prescott")
-    from d2l_linreg._mxnet import blas_kernel
+    from d2l_linreg.compat.mxnet import blas_kernel
 
     if blas_kernel() is not None:
         assert finished.stderr.count("runs the Prescott kernel") == 1

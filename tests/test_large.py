@@ -5,7 +5,8 @@ import sys
 import numpy
 import pytest
 
-from d2l_linreg import DataError, DivergenceError, examples, train
+from d2l_linreg import DataError, DivergenceError, train
+from d2l_linreg.training import examples
 
 N, BATCH, ROWS = 1000, 8, 96  # rows to a block: 12 batches
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from d2l_linreg import monte_carlo, reproduce, reproduction, replicate, settings, train
-from d2l_linreg.reproduction import printed_figures
+from d2l_linreg import reproduce, replicate, settings, train
+from d2l_linreg.reproduction import monte_carlo, reproduce as reproduction
+from d2l_linreg.reproduction.reproduce import printed_figures
 
 NOTEBOOKS = ("d2l", "straight_dope")
 

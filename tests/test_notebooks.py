@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 from d2l_linreg import published
-from d2l_linreg.environment import shortfalls
+from d2l_linreg.reproduction.environment import shortfalls
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = ("d2l", "straight_dope")

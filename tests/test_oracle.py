@@ -2,7 +2,7 @@
 import mxnet_0_11
 
 from d2l_linreg import straight_dope
-from d2l_linreg._mxnet import mx, seeded
+from d2l_linreg.compat.mxnet import mx, seeded
 
 # Printed by `python tests/mxnet_0_11.py`.
 SHA256 = {

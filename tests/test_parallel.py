@@ -3,12 +3,14 @@ import numpy
 import pytest
 from descent import loop_in_float64, same
 
-from d2l_linreg import ContextError, TrainResult, checkpoint, examples, parallel, published, train
-from d2l_linreg._mxnet import mx
+from d2l_linreg import ContextError, TrainResult, published, train
+from d2l_linreg.engines import parallel
+from d2l_linreg.training import checkpoint, examples
+from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.cli import main
-from d2l_linreg.reproduction import DIFFERENT, compare_cell
+from d2l_linreg.reproduction.reproduce import DIFFERENT, compare_cell
 from d2l_linreg.settings import NOTEBOOKS
-from d2l_linreg.training import draw
+from d2l_linreg.training.train import draw
 
 DEVICES = ["cpu(0)", "cpu(1)", "cpu(2)"]
 
@@ -71,7 +73,7 @@ def test_one_device_can_go_through_a_store(kvstore):
 
 
 def test_same_devices_same_bits_and_a_checkpoint_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("d2l_linreg.examples.STEPS", 7)
+    monkeypatch.setattr("d2l_linreg.training.examples.STEPS", 7)
     monkeypatch.setattr(checkpoint, "EVERY", 0)
     given = dict(ctx=DEVICES, num_epochs=1, verbose=False, checkpoint=str(tmp_path / "checkpoint"))
     undisturbed = train(**dict(given, checkpoint=None))

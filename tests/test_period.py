@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from d2l_linreg import as_published, published, train
-from d2l_linreg._mxnet import mx, numpy_semantics
+from d2l_linreg.compat.mxnet import mx, numpy_semantics
 
 SEEDS = (0, 1, 17, 12345)
 DISTRIBUTIONS = ((0, 1), (2.5, 0.3), (-1, 10), (1000.0, 0.001))

@@ -6,7 +6,8 @@ import matplotlib.image
 import numpy
 import pytest
 
-from d2l_linreg import execution, published
+from d2l_linreg import published
+from d2l_linreg.originals import execution
 
 PUBLISHED = matplotlib.image.imread(io.BytesIO(published.scatter_png()))
 # Inside the published picture's frame, which lies on rows 11 and 229, columns 35 and 370
@@ -22,7 +23,7 @@ INSIDE = slice(12, 229), slice(36, 370)
 def test_unmodified_code_draws_on_the_axes_of_then(notebook, figsize, size, axes, run_python):
     program = """
 from d2l_linreg import as_published, d2l, straight_dope
-from d2l_linreg._mxnet import seeded
+from d2l_linreg.compat.mxnet import seeded
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt

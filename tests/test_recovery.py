@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from d2l_linreg import published
-from d2l_linreg.environment import shortfalls
+from d2l_linreg.reproduction.environment import shortfalls
 
 pytest.importorskip("numba")
 FOLDER = Path(__file__).parent.parent / "recovery"

@@ -16,7 +16,8 @@ import pytest
 from markdown_it import MarkdownIt
 from test_pictures import INSIDE, PUBLISHED, inside_frame, overlap
 
-from d2l_linreg import charts, d2l, published, reports, reproduce, reproduction
+from d2l_linreg import d2l, published, reproduce
+from d2l_linreg.reproduction import charts, reports, reproduce as reproduction
 from d2l_linreg.cli import main
 
 CELLS = [(notebook, cell) for notebook in published.NOTEBOOKS

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from d2l_linreg import (
-    as_published, d2l, published, reproduce, reproduction, straight_dope, train)
-from d2l_linreg._mxnet import mx, numpy_semantics, seeded
-from d2l_linreg.environment import shortfalls
+from d2l_linreg import as_published, d2l, published, reproduce, straight_dope, train
+from d2l_linreg.reproduction import reproduce as reproduction
+from d2l_linreg.compat.mxnet import mx, numpy_semantics, seeded
+from d2l_linreg.reproduction.environment import shortfalls
 from d2l_linreg.settings import NOTEBOOKS
 
 # Without FMA, or on MXNet 2, only the training figures may be off, and only by rounding.
@@ -122,7 +122,7 @@ def test_a_computation_that_raises_without_a_word_is_different_too(monkeypatch):
 @pytest.mark.parametrize("engine, function", [
     ("compiled", "_graph"), ("scan", "trajectory"), ("fused", "_graph"), ("fused", "prepare")])
 def test_a_fault_in_any_engine_makes_the_training_figures_different(engine, function, monkeypatch):
-    module = importlib.import_module("d2l_linreg." + engine)
+    module = importlib.import_module("d2l_linreg.engines." + engine)
     faultless = getattr(module, function)
 
     def faulty(notebook, *arguments):

@@ -10,9 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from d2l_linreg import documents, execution, published
+from d2l_linreg import published
+from d2l_linreg.originals import notebook_files as documents, execution
 from d2l_linreg.cli import main
-from d2l_linreg.environment import shortfalls
+from d2l_linreg.reproduction.environment import shortfalls
 
 FOLDER = Path(os.environ.get("ORIGINALS", "/nowhere"))
 ORIGINALS = sorted(FOLDER.glob("*.txt")) + sorted(FOLDER.glob("*.md"))

@@ -10,7 +10,8 @@ import numpy
 import pytest
 from descent import same
 
-from d2l_linreg import DataError, TrainResult, storage, train
+from d2l_linreg import DataError, TrainResult, train
+from d2l_linreg.training import storage
 
 NOTEBOOKS = ("d2l", "straight_dope")
 

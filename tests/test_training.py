@@ -9,7 +9,7 @@ from descent import loop_in_float64, same
 
 import d2l_linreg
 from d2l_linreg import DataError, DivergenceError, d2l, published, straight_dope, train
-from d2l_linreg._mxnet import mx, numpy_semantics, seeded
+from d2l_linreg.compat.mxnet import mx, numpy_semantics, seeded
 
 NOTEBOOKS = ("d2l", "straight_dope")
 

@@ -5,7 +5,7 @@ import numpy
 import pytest
 
 from d2l_linreg import d2l, straight_dope
-from d2l_linreg._mxnet import mx, numpy_semantics, seeded
+from d2l_linreg.compat.mxnet import mx, numpy_semantics, seeded
 
 
 @pytest.fixture(params=[False, True], ids=["nd mode", "np mode"], autouse=True)

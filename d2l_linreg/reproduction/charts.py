@@ -5,7 +5,7 @@ import io
 import numpy
 from matplotlib.figure import Figure
 
-from .pictures import pictures_of_then
+from ..compat.pictures import pictures_of_then
 
 BAND = 0.025, 0.975  # the quantiles of the replicates between which the band lies
 BLUE, RED, GREY = "#0072b2", "#b34700", "#86a9bf"  # told apart by the colour-blind, too

@@ -3,10 +3,10 @@ import platform
 
 import numpy
 
-from . import __version__
-from ._loading import cpu_has_fma
-from ._mxnet import FMA_KERNELS, blas_kernel, mx
-from .contexts import as_context, num_gpus
+from .. import __version__
+from ..compat.loading import cpu_has_fma
+from ..compat.mxnet import FMA_KERNELS, blas_kernel, mx
+from ..contexts import as_context, num_gpus
 
 # Releases, as mxnet.__version__ names them, seen to print all 67 figures as published.
 EXACT_MXNET = ("1.7.0", "1.8.0", "1.9.0", "1.9.1")

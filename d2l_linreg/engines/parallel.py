@@ -19,8 +19,8 @@ import os
 
 import numpy
 
-from . import loops
-from ._mxnet import mx
+from . import autograd
+from ..compat.mxnet import mx
 
 nd, sym = mx.nd, mx.sym
 
@@ -34,7 +34,7 @@ _runs = itertools.count()  # in all workers the same, as they train the same thi
 class Group:
     """The devices of this process, and the workers, that train together; and their engine.
 
-    It has what every engine has (see `loops.prepare`), but for `joined` alone: where it is
+    It has what every engine has (see `autograd.prepare`), but for `joined` alone: where it is
     False, there is one device in one process, and any engine will do.
 
     Parameters
@@ -64,7 +64,7 @@ class Group:
 
     dtype = "float32"
     __name__ = "parallel"
-    mean_loss = staticmethod(loops.mean_loss)
+    mean_loss = staticmethod(autograd.mean_loss)
 
     def __init__(self, contexts, kvstore, engine, batch_size):
         if kvstore is not None and not (isinstance(kvstore, str) and kvstore in KVSTORES):
@@ -142,7 +142,7 @@ class Group:
             -1 where there is no example.
         """
         workers, rank = (1, 0) if own else (self.num_workers, self.rank)
-        rows = loops.batch_rows(notebook, workers * batch_size, rows)
+        rows = autograd.batch_rows(notebook, workers * batch_size, rows)
         if not self.joined:
             return rows
         rows = _padded(rows, workers * batch_size)
@@ -157,7 +157,7 @@ class Group:
         return tuple(self._add(packed)[0][-2:].asnumpy().astype("float64"))
 
     def prepare(self, notebook, settings, num_features):
-        """Get ready to train as a notebook does; see `loops.prepare`."""
+        """Get ready to train as a notebook does; see `autograd.prepare`."""
         self._key, self._size, self._held = next(_runs), num_features + 3, (None, None)
         self.store.init(self._key, nd.zeros(self._size))
         # d2l divides a short batch's summed gradient by the full batch size.
@@ -167,7 +167,7 @@ class Group:
 
         def epoch(features, labels, w, b, rows):
             examples = self._on_each_device(features, labels)
-            w, b = map(loops.as_nd, (w, b))
+            w, b = map(autograd.as_nd, (w, b))
             params = [[param.as_in_context(ctx) for param in (w, b)] for ctx in self.contexts]
             total = [nd.zeros(self._size, ctx=ctx) for ctx in self.contexts]
             shares = self._shares(settings.batch_size, rows)
@@ -188,7 +188,7 @@ class Group:
     def _on_each_device(self, *arrays):
         held, copies = self._held
         if held is not arrays[0]:  # the same examples come again and again
-            copies = [[loops.as_nd(array).as_in_context(ctx) for array in arrays]
+            copies = [[autograd.as_nd(array).as_in_context(ctx) for array in arrays]
                       for ctx in self.contexts]
             self._held = arrays[0], copies
         return copies

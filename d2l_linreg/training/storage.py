@@ -14,7 +14,7 @@ import tempfile
 
 import numpy
 
-from .errors import DataError
+from ..errors import DataError
 
 VERSION = 1
 

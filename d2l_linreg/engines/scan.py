@@ -8,15 +8,15 @@ before every step. NumPy multiplies these many small matrices several times fast
 """
 import numpy
 
-from ._mxnet import mx
-from .loops import as_nd, mean_loss  # noqa: F401, as every engine has one
+from ..compat.mxnet import mx
+from .autograd import as_nd, mean_loss  # noqa: F401, as every engine has one
 
 dtype = "float64"
 MAX_FEATURES = 32  # a map holds (num_features + 2)**2 numbers; from about 48 on, steps are cheaper
 
 
 def prepare(notebook, settings, num_features):
-    """Get ready to train as a notebook does; see `loops.prepare`.
+    """Get ready to train as a notebook does; see `autograd.prepare`.
 
     Equal to the notebook's steps in float64, up to rounding. Losses are not finite where
     training diverges or a product of maps overflows.

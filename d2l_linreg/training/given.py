@@ -1,7 +1,7 @@
 """Reading the examples that someone gives to train on."""
 import numpy
 
-from .errors import DataError
+from ..errors import DataError
 
 CHECKED = 2**14  # examples of a file that are checked at a time
 

@@ -14,7 +14,7 @@ from typing import List
 import numpy
 
 from . import storage
-from .data import CHECKED
+from .given import CHECKED
 
 EVERY = 1.0  # seconds between two writings of the file, and so what is lost at most, or nearly
 KIND = "checkpoint"

@@ -4,7 +4,7 @@ MXNet kept both and swapped their names: what `mx.nd` drew in 2017 comes out of 
 `mx.np`, and what `mx.np` drew in 2019 comes out of today's `mx.nd`. Both are drawn on the
 CPU, whose generator is the one that the published numbers came from.
 """
-from ._mxnet import mx
+from .mxnet import mx
 
 # MXNet's own, also where `as_published` has put others in their place
 _nd_normal, _np_normal = mx.nd.random.normal, mx.np.random.normal

@@ -1,7 +1,7 @@
 """In Jupyter: `%load_ext d2l_linreg`, then `%as_published d2l` or `%as_published off`."""
-from .contexts import as_context
-from .period import as_published
-from .settings import known
+from ..contexts import as_context
+from .as_published import as_published
+from ..settings import known
 
 _scope = None
 

@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 
 from matplotlib import style
 
-from . import charts, published
+from .. import published
+from . import charts
 from .environment import describe, shortfalls
 from .monte_carlo import ALPHA, false_alarm_rate
-from .reproduction import DIFFERENT, ORDINARY, Reproduction
+from .reproduce import DIFFERENT, ORDINARY, Reproduction
 
 to_json = Reproduction.to_json
 
@@ -60,7 +61,7 @@ def to_html(reproduction):
     ImportError
         If Jinja2 is not installed.
     """
-    with style.context(["default", {"svg.hashsalt": __package__}]):
+    with style.context(["default", {"svg.hashsalt": "d2l_linreg"}]):
         return _printable(page_template().render(
             reproduction=reproduction, differences=differences, environment=describe(),
             shortfalls=shortfalls(), time=time.strftime("%Y-%m-%d %H:%M", time.gmtime()),

@@ -6,7 +6,7 @@ import warnings
 
 import mxnet as mx
 
-from ._loading import cpu_has_fma, finder
+from .loading import cpu_has_fma, finder
 
 # Kernels seen to agree bit for bit over whole training runs of both notebooks.
 FMA_KERNELS = ("Haswell", "Zen", "SkylakeX")

@@ -1,8 +1,8 @@
 """Engine "compiled": the notebooks' steps, ten to a compiled MXNet graph. Same bits, sooner."""
 import functools
 
-from ._mxnet import mx
-from .loops import as_nd, mean_loss  # noqa: F401, as every engine has one
+from ..compat.mxnet import mx
+from .autograd import as_nd, mean_loss  # noqa: F401, as every engine has one
 
 nd, sym = mx.nd, mx.sym
 
@@ -13,7 +13,7 @@ STEPS, WIDE = 10, 2**16
 
 
 def prepare(notebook, settings, num_features):
-    """Get ready to train as a notebook does; see `loops.prepare`.
+    """Get ready to train as a notebook does; see `autograd.prepare`.
 
     Each batch goes through the operators that "autograd" records, and through those of its
     gradient, in the same order: so the results are the same, bit for bit.

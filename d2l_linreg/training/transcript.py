@@ -1,7 +1,7 @@
 """What each notebook prints while it trains, in its own format."""
 import threading
 
-from .printing import default_printing
+from ..compat.printing import default_printing
 
 _printing = threading.Lock()  # NumPy's options are one for all threads
 

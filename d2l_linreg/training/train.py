@@ -7,19 +7,19 @@ from dataclasses import asdict, replace
 
 import numpy
 
-from . import d2l, published, straight_dope
-from ._mxnet import blas_kernel, mx, numpy_semantics, seeded
+from .. import d2l, published, straight_dope
+from ..compat.mxnet import blas_kernel, mx, numpy_semantics, seeded
 from .checkpoint import Checkpoint, fingerprint
-from .contexts import as_contexts
-from .data import as_array, as_examples, check_mapped, map_examples
+from ..contexts import as_contexts
+from .given import as_array, as_examples, check_mapped, map_examples
 from .epochs import train_epochs
 from .examples import InMemory, Mapped, segments
-from .parallel import Group
+from ..engines.parallel import Group
 from .result import TrainResult
-from .settings import TRUE_B, TRUE_W, chosen, known
+from ..settings import TRUE_B, TRUE_W, chosen, known
 from .transcript import TRANSCRIPTS
 
-ENGINES = {"compiled": "compiled", "autograd": "loops", "scan": "scan", "fused": "fused"}
+ENGINES = {"compiled": "compiled", "autograd": "autograd", "scan": "scan", "fused": "fused"}
 
 
 def train(notebook="d2l", *, data=None, labels=None, ctx="auto", learning_rate=None,
@@ -178,7 +178,7 @@ def _engine(name):
     if not isinstance(name, str) or name not in ENGINES:
         raise ValueError("engine is {!r}; it must be one of {}".format(
             name, ", ".join(map(repr, ENGINES))))
-    return importlib.import_module("." + ENGINES[name], __package__)
+    return importlib.import_module("..engines." + ENGINES[name], __package__)
 
 
 def _run(notebook, settings, engine, group, examples, order):

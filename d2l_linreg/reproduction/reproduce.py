@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Dict, Optional, Tuple
 
-from . import d2l, monte_carlo, published, straight_dope
-from ._mxnet import mx, numpy_semantics, seeded
-from .contexts import as_context
+from .. import d2l, published, straight_dope
+from . import monte_carlo
+from ..compat.mxnet import mx, numpy_semantics, seeded
+from ..contexts import as_context
 from .environment import shortfalls
-from .printing import default_printing
+from ..compat.printing import default_printing
 from .replication import Replicates, replicate
-from .result import TrainResult
-from .settings import NOTEBOOKS, TRUE_B, TRUE_W, as_integer, known
-from .training import train
+from ..training.result import TrainResult
+from ..settings import NOTEBOOKS, TRUE_B, TRUE_W, as_integer, known
+from ..training.train import train
 
 IDENTICAL = "identical"
 RECOVERED = "identical (recovered shuffle)"

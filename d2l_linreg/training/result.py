@@ -5,10 +5,10 @@ from typing import Optional, Tuple, Union
 import numpy
 
 from . import storage
-from ._mxnet import mx
-from .data import as_features
-from .errors import DataError
-from .settings import Settings
+from ..compat.mxnet import mx
+from .given import as_features
+from ..errors import DataError
+from ..settings import Settings
 
 POINTS = 10000  # at most so many are drawn, evenly picked
 KIND = "TrainResult"  # of the files that hold one

@@ -10,8 +10,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import v4
 
-from . import documents, published
-from .reproduction import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell
+from .. import published
+from . import notebook_files
+from ..reproduction.reproduce import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def run(path, notebook="auto", ctx=None):
     Parameters
     ----------
     path : str
-        An .ipynb file, or Markdown (see `documents.from_markdown`).
+        An .ipynb file, or Markdown (see `notebook_files.from_markdown`).
     notebook : {"auto", "d2l", "straight_dope"}, default "auto"
         As which it runs; "auto" decides from its imports.
     ctx : str, optional
@@ -133,7 +134,7 @@ def run(path, notebook="auto", ctx=None):
     OSError
         If the kernel died.
     """
-    stored = documents.read(path)
+    stored = notebook_files.read(path)
     if notebook == "auto":
         notebook = published_notebook(stored)
     fresh = nbformat.from_dict(stored)
@@ -163,8 +164,8 @@ def run(path, notebook="auto", ctx=None):
 def _compare(number, was, now, notebook):
     errors = [output for output in now.outputs if output.output_type == "error"]
     error = "{}: {}".format(errors[0].ename, errors[0].evalue) if errors else None
-    stored = documents.printed(was) if was is not None else ""
-    fresh = documents.printed(now)
+    stored = notebook_files.printed(was) if was is not None else ""
+    fresh = notebook_files.printed(now)
     if not stored:  # a picture, say, has no text to compare
         return Comparison(number, None, fresh, None, error)
     if stored == fresh:

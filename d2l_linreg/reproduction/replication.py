@@ -4,9 +4,9 @@ from typing import Optional
 
 import numpy
 
-from . import scan
-from .settings import TRUE_B, TRUE_W, as_integer, known
-from .training import draw, shuffles
+from ..engines import scan
+from ..settings import TRUE_B, TRUE_W, as_integer, known
+from ..training.train import draw, shuffles
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,14 @@ from unittest.mock import patch
 
 import numpy
 
-from . import d2l, published, training  # all that takes MXNet's own, before it is replaced
-from ._mxnet import mx, reseeded
-from .contexts import as_context
-from .pictures import pictures_of_then
-from .printing import default_printing, printing_of_2017
-from .settings import known
-from .streams import normal_2017, normal_2019
+from ..training import train as training  # all that takes MXNet's own, before it is replaced
+from .. import d2l, published
+from ..compat.mxnet import mx, reseeded
+from ..contexts import as_context
+from ..compat.pictures import pictures_of_then
+from ..compat.printing import default_printing, printing_of_2017
+from ..settings import known
+from ..compat.streams import normal_2017, normal_2019
 
 
 @contextlib.contextmanager

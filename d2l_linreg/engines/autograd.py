@@ -1,8 +1,8 @@
 """Engine "autograd": the notebooks' own steps, one by one under `autograd.record`."""
 import numpy
 
-from . import d2l, straight_dope
-from ._mxnet import mx
+from .. import d2l, straight_dope
+from ..compat.mxnet import mx
 
 dtype = "float32"
 

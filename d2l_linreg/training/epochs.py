@@ -3,7 +3,7 @@ import time
 
 import numpy
 
-from .errors import DivergenceError
+from ..errors import DivergenceError
 
 
 def train_epochs(epochs, train_epoch, average_loss, w, b, checkpoint, transcript, settings):

@@ -5,8 +5,8 @@ otherwise: so this engine agrees with the notebooks' own steps to rounding, not 
 """
 import numpy
 
-from ._mxnet import mx
-from .loops import as_nd
+from ..compat.mxnet import mx
+from .autograd import as_nd
 
 nd, sym = mx.nd, mx.sym
 
@@ -15,7 +15,7 @@ LARGEST = float(numpy.finfo("float32").max)  # learning rate that the operator t
 
 
 def prepare(notebook, settings, num_features):
-    """Get ready to train as a notebook does; see `loops.prepare`."""
+    """Get ready to train as a notebook does; see `autograd.prepare`."""
     batch_size = settings.batch_size
     batch_loss = _graph(notebook)  # for this call alone: threads cannot share its buffers
 

@@ -115,7 +115,7 @@ def _node(function, *arguments, **options):
     What it is given goes in letters that no shell touches.
     """
     given = json.dumps([function, arguments, options]).encode()
-    return [sys.executable, "-m", "d2l_linreg.launch", base64.urlsafe_b64encode(given).decode()]
+    return [sys.executable, "-m", "d2l_linreg.distributed.launch", base64.urlsafe_b64encode(given).decode()]
 
 
 class _Processes:
@@ -225,9 +225,9 @@ def node(*arguments):
         os.environ.setdefault("MXNET_KVSTORE_BIGARRAY_BOUND", DIVIDED)
     if os.environ["DMLC_ROLE"] != "worker":
         pickle.loads = _refuse  # as MXNet's server does to what anyone who reaches it sends
-        from ._mxnet import mx  # noqa: F401, in these roles MXNet serves while it is imported
+        from ..compat.mxnet import mx  # noqa: F401, in these roles MXNet serves while it is imported
         return 0
-    from .cli import main
+    from ..cli import main
 
     status = main([*arguments, "--kvstore", "dist_sync"])
     sys.stdout.flush()

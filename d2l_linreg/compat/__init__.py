@@ -1,0 +1,1 @@
+"""Today's machine: what MXNet, NumPy and matplotlib need in order to act as they did then."""

@@ -1,0 +1,1 @@
+"""The original notebooks, unmodified."""

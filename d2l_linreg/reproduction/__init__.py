@@ -1,0 +1,1 @@
+"""What was published, held against a fresh run."""

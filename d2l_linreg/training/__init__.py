@@ -1,0 +1,1 @@
+"""Training as the two notebooks do it."""
