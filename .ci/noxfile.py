@@ -37,10 +37,10 @@ MXNETS = ("1.7.0.post2", "1.8.0.post0", "1.9.0", "1.9.1", "2.0.0b1")
 Setting = collections.namedtuple("Setting", "environment says")
 SETTINGS = {
     "kernel": {name: Setting({"OPENBLAS_CORETYPE": name},
-                             r"^Core: {}$(?![\s\S]*^Core: )".format(name))
+                             rf"^Core: {name}$(?![\s\S]*^Core: )")
                for name in ("Prescott", "Sandybridge", "Haswell", "Zen", "SkylakeX")},
     "threads": {number: Setting({"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number},
-                                "OMP_NUM_THREADS *= *'{}'$".format(number))
+                                f"OMP_NUM_THREADS *= *'{number}'$")
                 for number in ("1", "4")},
     "engine": {"default": Setting({}, r"\A(?![\s\S]*using engine: )"),
                "NaiveEngine": Setting({"MXNET_ENGINE_TYPE": "NaiveEngine"},
@@ -204,7 +204,7 @@ def run(session, *command, **environment):
     return subprocess.run(
         [shutil.which(command[0], path=session.bin), *command[1:]],
         env=dict(inherited, **environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
+        stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
 def install(session, *requirements):
@@ -239,8 +239,8 @@ def measure(session, **chosen):
                 finished.returncode, finished.stdout.strip().rpartition("\n")[2]))
         with open(path, encoding="utf-8") as file:
             figures = json.load(file)["figures"]
-    problems = [] if len(figures) == 67 else [("{} figures".format(len(figures)), None)]
-    problems += [("{} has no effect".format(name), None)
+    problems = [] if len(figures) == 67 else [(f"{len(figures)} figures", None)]
+    problems += [(f"{name} has no effect", None)
                  for name, setting in sorted(chosen.items())
                  if not re.search(setting.says, finished.stdout, re.MULTILINE)]
     others = collections.defaultdict(list)
@@ -249,7 +249,7 @@ def measure(session, **chosen):
             others[figure["notebook"], figure["figure"].partition(",")[0],
                    figure["verdict"]].append(figure)
     for (notebook, name, verdict), those in others.items():
-        problems.append(("{} of {} {} {}".format(len(those), notebook, name, verdict),
+        problems.append((f"{len(those)} of {notebook} {name} {verdict}",
                          max(map(deviation, those))))
     return dict(CPU, machine=MACHINE, versions=versions(session), problems=problems,
                 of=len(figures), identical=len(figures) - sum(map(len, others.values())))
@@ -293,7 +293,7 @@ def judge(session, cells):
                         "unexplained" if known is None else EXPLANATIONS[known].because)
             unexplained += known is None
     if unexplained:
-        session.error("{} unexplained".format(unexplained))
+        session.error(f"{unexplained} unexplained")
 
 
 def name_of(cell):
@@ -336,7 +336,7 @@ def as_markdown(cells):
     settings = grid(cells, "settings", SETTINGS, letters)
     whys = []
     for index, (letter, deviations) in letters.items():
-        size = "; off by up to {:.1e} of its value".format(max(deviations))
+        size = f"; off by up to {max(deviations):.1e} of its value"
         whys.append("- **{}** ({} cells{}): {}".format(
             letter, len(deviations), size if max(deviations) else "", EXPLANATIONS[index].because))
     return MARKDOWN.format(
@@ -366,7 +366,7 @@ def entry(cell, letters):
     for problem in cell["problems"]:
         index = explanation(cell, problem)
         if index is None:
-            words.append("unexplained: {}".format(problem[0]))
+            words.append(f"unexplained: {problem[0]}")
         else:
             letter, deviations = letters.setdefault(index, (chr(ord("a") + len(letters)), []))
             deviations.append(problem[1] or 0)

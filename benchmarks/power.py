@@ -87,8 +87,8 @@ def measure(name, runs):
     as_if_published = transcripts(0)
     alarms = [rejected(transcripts(k * runs) if k else as_if_published,
                        descend(own, *arrays, runs, k * runs).figures) for k in range(REPLICATES)]
-    yield dict(notebook=name, change="none (mean of {})".format(REPLICATES),
-               amount="{:.1%} to {:.1%}".format(min(alarms), max(alarms)),
+    yield dict(notebook=name, change=f"none (mean of {REPLICATES})",
+               amount=f"{min(alarms):.1%} to {max(alarms):.1%}",
                noticed=sum(alarms) / REPLICATES)
 
     def power(change, amount):
@@ -104,7 +104,7 @@ def measure(name, runs):
         # straight_dope prints a line every 500 batches: of another size, other many lines.
         lines = own.num_examples // (own.settings.batch_size + amount) // 500
         other_lines = name == "straight_dope" and lines != 5
-        yield dict(notebook=name, change="batch size", amount="{:+d}".format(amount),
+        yield dict(notebook=name, change="batch size", amount=f"{amount:+d}",
                    noticed=1.0 if other_lines else power(batch_size, amount))
 
 
@@ -127,5 +127,5 @@ if __name__ == "__main__":
     (RESULTS / "power.json").write_text(json.dumps(
         dict(runs=runs, stated_false_alarm_rate=stated, rows=rows), indent=1) + "\n")
     (RESULTS / "power.md").write_text(
-        "Of {} runs of each notebook, taken as if published. Stated false-alarm rate: {:.2%}.\n\n"
-        .format(runs, stated) + table(rows))
+        f"Of {runs} runs of each notebook, taken as if published. Stated false-alarm rate: {stated:.2%}.\n\n"
+         + table(rows))

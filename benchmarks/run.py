@@ -73,7 +73,7 @@ def others(names, *arguments):
         try:
             train_once = getattr(peers, name)(*arguments)
         except ImportError as error:
-            print("  left out: {} ({})".format(name, error))
+            print(f"  left out: {name} ({error})")
             continue
         if name == "jax_scan":
             found["jax_scan, first call"] = lambda: getattr(peers, name)(*arguments)()
@@ -100,13 +100,13 @@ def single_examples(repeats):
 def whole_notebooks(repeats):
     results = []
     for notebook in ("d2l", "straight_dope"):
-        results.append(compare("the {} notebook, whole".format(notebook), {
+        results.append(compare(f"the {notebook} notebook, whole", {
             name: lambda engine=engine: train(notebook, engine=engine, ctx="cpu", verbose=False)
             for name, engine in ((REFERENCE, "autograd"), ("compiled", "compiled"),
                                  ("scan", "scan"))}, repeats))
         loop = results[-1]["rows"][0]["seconds"]
         taken = seconds(lambda: replicate(notebook, 1000))
-        print("  replicate, 1,000 runs: {:.3g} s".format(taken))
+        print(f"  replicate, 1,000 runs: {taken:.3g} s")
         results[-1]["rows"].append(dict(
             name="replicate, each of 1,000 runs", ratio=1000 * loop / taken, lowest=None,
             highest=None, seconds=taken / 1000))
@@ -141,7 +141,7 @@ def growth(largest):
             result = train("straight_dope", data=(X, y), num_epochs=1, learning_rate=1e-4,
                            engine=engine, ctx="cpu", verbose=False)
             measured[engine].append([num_examples, result.seconds])
-            print("{} examples, {}: {:.3g} s".format(num_examples, engine, result.seconds),
+            print(f"{num_examples} examples, {engine}: {result.seconds:.3g} s",
                   flush=True)
     return measured
 
@@ -158,11 +158,11 @@ def table(results):
             text += "| {name} | {ratio:.3g} | {spread} |\n".format(spread=spread, **row)
         text += "\n"
     text += "**growth**: seconds per million examples, one epoch of straight_dope\n\n| examples |"
-    text += "".join(" {} |".format(engine) for engine in results["growth"]) + "\n| ---: |"
+    text += "".join(f" {engine} |" for engine in results["growth"]) + "\n| ---: |"
     text += " ---: |" * len(results["growth"]) + "\n"
     for rows in zip(*results["growth"].values()):
-        text += "| {:,} |".format(rows[0][0])
-        text += "".join(" {:.3g} |".format(1e6 * taken / count) for count, taken in rows) + "\n"
+        text += f"| {rows[0][0]:,} |"
+        text += "".join(f" {1e6 * taken / count:.3g} |" for count, taken in rows) + "\n"
     return text + "\nMeasured on {machine}.\n".format(**results)
 
 
@@ -201,9 +201,7 @@ def main():
     comparisons = [small_batches(repeats), single_examples(repeats), *whole_notebooks(repeats),
                    wide(max(repeats // 2, 1)), start(repeats)]
     results = dict(comparisons=comparisons, growth=growth(arguments.rows), machine=(
-        "{} {}, {} cores; Python {}, MXNet {}, BLAS kernel {}, d2l_linreg {}".format(
-            platform.system(), platform.machine(), os.cpu_count(), platform.python_version(),
-            mx.__version__, blas_kernel(), __version__)))
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, MXNet {mx.__version__}, BLAS kernel {blas_kernel()}, d2l_linreg {__version__}"))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (RESULTS / "table.md").write_text(table(results))

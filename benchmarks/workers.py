@@ -69,7 +69,7 @@ def launched(folder, num_workers, batch_size, num_epochs):
                 pass
         time.sleep(0.05)
     if launcher.returncode:
-        raise RuntimeError("the launch ended with status {}".format(launcher.returncode))
+        raise RuntimeError(f"the launch ended with status {launcher.returncode}")
     sent = psutil.net_io_counters(pernic=True)["lo"].bytes_sent - before
     return TrainResult.load(str(folder / "result")), sent, server_seconds
 
@@ -105,8 +105,8 @@ def on_paper(compute, message, machines, servers):
 
 
 def report(reference, measured, sent, message):
-    lines = ["**{:,} examples of {:,} features, {:,} to a step** (each at its best of {} runs)"
-             .format(EXAMPLES, FEATURES, BATCH, len(reference)), "",
+    lines = [f"**{EXAMPLES:,} examples of {FEATURES:,} features, {BATCH:,} to a step** (each at its best of {len(reference)} runs)"
+             , "",
              "| | examples a second, times one process | bytes a step and worker, counted | "
              "of these, numbers |", "| --- | ---: | ---: | ---: |",
              "| one process, no store | 1 | 0 | 0 |"]
@@ -115,11 +115,11 @@ def report(reference, measured, sent, message):
         lines.append("| {} worker{} | {:.3g} | {:,.0f} | {:,} |".format(
             workers, "s" * (workers > 1), one / min(times), sent[workers] / workers,
             2 * 4 * NUMBERS))
-    lines += ["", "**On paper**: every machine takes {:,} examples a step, in the {:.3g} ms that "
+    lines += ["", f"**On paper**: every machine takes {BATCH:,} examples a step, in the {1e3 * compute:.3g} ms that "
               "one worker took here; links of 10 Gbit/s; 0.5 ms a round trip, one to push and "
-              "one to pull; {:.3g} µs of a server's CPU for a message, as measured here. Times "
+              f"one to pull; {1e6 * message:.3g} µs of a server's CPU for a message, as measured here. Times "
               "the examples a second of one machine, and what takes the largest part of a step:"
-              .format(BATCH, 1e3 * compute, 1e6 * message), "",
+              , "",
               "| machines | " + " | ".join("{} server{}".format(s, "s" * (s > 1))
                                            for s in SERVERS) + " |",
               "| ---: |" + " --- |" * len(SERVERS)]
@@ -127,10 +127,9 @@ def report(reference, measured, sent, message):
         cells = []
         for servers in SERVERS:
             step, limit = on_paper(compute, message, machines, servers)
-            cells.append("{:.3g}, {}".format(machines * compute / step, limit))
+            cells.append(f"{machines * compute / step:.3g}, {limit}")
         lines.append("| {:,} | {} |".format(machines, " | ".join(cells)))
-    lines += ["", "Measured on {} {}, {} cores.".format(
-        platform.system(), platform.machine(), os.cpu_count())]
+    lines += ["", f"Measured on {platform.system()} {platform.machine()}, {os.cpu_count()} cores."]
     return "\n".join(lines) + "\n"
 
 
@@ -159,18 +158,17 @@ if __name__ == "__main__":
                 data=str(folder / "X.npy"), labels=str(folder / "y.npy"), ctx="cpu",
                 batch_size=BATCH, learning_rate=0.01, num_epochs=arguments.epochs,
                 verbose=False)))
-            print("one process: {:.4g} s a step".format(reference[-1]), flush=True)
+            print(f"one process: {reference[-1]:.4g} s a step", flush=True)
             for workers, times in measured.items():
                 run = launched(folder, workers, BATCH // workers, arguments.epochs)
                 times.append(seconds(run[0]))
                 if workers not in sent:
                     sent[workers], _ = slope(launched(folder, workers, BATCH // workers, 1), run)
-                print("{} workers: {:.4g} s, {:.0f} bytes a step".format(
-                    workers, times[-1], sent[workers]), flush=True)
+                print(f"{workers} workers: {times[-1]:.4g} s, {sent[workers]:.0f} bytes a step", flush=True)
     with tempfile.TemporaryDirectory() as folder:  # so small that the messages are most of it
         folder = Path(folder)
         make_files(folder, 2000)
         _, cost = slope(*(launched(folder, 4, 1, num_epochs) for num_epochs in (1, 7)))
         message = cost / (2 * 4)  # a push and a pull of four workers
-        print("a message costs a server {:.3g} s".format(message), flush=True)
+        print(f"a message costs a server {message:.3g} s", flush=True)
     show(reference, measured, sent, message)

@@ -1,37 +1,42 @@
 """Two well-known MXNet notebooks on linear regression, with the numbers they published."""
 import importlib
+from typing import TYPE_CHECKING, Any
 
-from .compat import loading  # from now on `import mxnet` works, here or anywhere
+from .compat import loading as loading  # from now on `import mxnet` works, here or anywhere
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # what a type checker cannot see through `__getattr__`
+    from .originals.as_published import as_published as as_published
+    from .reproduction.replication import replicate as replicate
+    from .reproduction.reproduce import reproduce as reproduce
+    from .training.result import TrainResult as TrainResult
+    from .training.train import train as train
+
+__version__ = "0.2.0"
 
 # Where each name lives; nothing, MXNet least of all, is imported before it is asked for.
 _HOMES = {
-    "train": "training.train",
-    "TrainResult": "training.result",
-    "replicate": "reproduction.replication",
-    "reproduce": "reproduction.reproduce",
-    "as_published": "originals.as_published",
-    "load_ipython_extension": "originals.magic",
-    "unload_ipython_extension": "originals.magic",
-    "try_gpu": "contexts",
-    "try_all_gpus": "contexts",
-    "ContextError": "errors",
-    "DataError": "errors",
-    "DivergenceError": "errors",
+    "contexts": ("try_gpu", "try_all_gpus"),
+    "errors": ("ArgumentError", "ContextError", "DataError", "DivergenceError"),
+    "originals.as_published": ("as_published",),
+    "originals.magic": ("load_ipython_extension", "unload_ipython_extension"),
+    "reproduction.replication": ("replicate",),
+    "reproduction.reproduce": ("reproduce",),
+    "training.result": ("TrainResult",),
+    "training.train": ("train",),
 }
 _MODULES = {"d2l": "d2l", "straight_dope": "straight_dope", "published": "published",
             "reports": "reproduction.reports"}
-__all__ = sorted(name for name in _HOMES if "ipython" not in name) + ["__version__"]
+_MEMBERS = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(name for name in _MEMBERS if "ipython" not in name) + ["__version__"]
 
 
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module("." + _HOMES[name], __name__), name)
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module("." + _MODULES[name], __name__)
-    raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
+    if name in _MEMBERS:
+        return getattr(importlib.import_module("." + _MEMBERS[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted(set(globals()) | set(__all__) | set(_MODULES))
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_MEMBERS})

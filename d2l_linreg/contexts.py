@@ -1,20 +1,21 @@
 """Where to compute: CPU or GPU."""
 import re
 import warnings
+from typing import Any
 
+from .arguments import as_integer
 from .compat.mxnet import mx
 from .errors import ContextError
-from .settings import as_integer
 
 Context = type(mx.cpu())  # MXNet 2 calls it Device, and mx.Context is a function there
 
 _GPU_BUILD = (
     "mxnet-cu112 or mxnet-cu117, 1.9.1, sees NVIDIA GPUs (Linux, with CUDA 11 and cuDNN 8 "
-    "libraries); README says how to install it in place of mxnet"
+    "libraries); the docs say how to install it in place of mxnet"
 )
 
 
-def num_gpus():
+def num_gpus() -> int:
     """How many GPUs this build of MXNet sees; a build without CUDA, or with no driver, none."""
     try:
         return mx.context.num_gpus()
@@ -22,7 +23,7 @@ def num_gpus():
         return 0
 
 
-def try_gpu(i=0):
+def try_gpu(i: int = 0) -> mx.Context:
     """GPU `i` if this MXNet sees it, else the CPU.
 
     Parameters
@@ -37,7 +38,7 @@ def try_gpu(i=0):
     return mx.gpu(i) if num_gpus() > as_integer("i", i, 0) else mx.cpu()
 
 
-def try_all_gpus():
+def try_all_gpus() -> list[mx.Context]:
     """Every GPU that this MXNet sees, or the CPU alone if it sees none.
 
     Returns
@@ -47,7 +48,7 @@ def try_all_gpus():
     return [mx.gpu(i) for i in range(num_gpus())] or [mx.cpu()]
 
 
-def _failure(ctx):
+def _failure(ctx: mx.Context) -> str | None:
     """Why an operation on `ctx` fails, None if it works."""
     try:
         ones = mx.nd.ones((2, 2), ctx=ctx)
@@ -57,16 +58,16 @@ def _failure(ctx):
     return None if works else "1 + 1 + 1 is not 3 there"
 
 
-def _auto():
+def _auto() -> mx.Context:
     ctx = try_gpu()
     failure = _failure(ctx) if ctx != mx.cpu() else None
     if failure is None:
         return ctx
-    warnings.warn("{} does not work, so the CPU is used: {}".format(ctx, failure), stacklevel=5)
+    warnings.warn(f"{ctx} does not work, so the CPU is used: {failure}", stacklevel=5)
     return mx.cpu()
 
 
-def as_context(ctx):
+def as_context(ctx: Any) -> mx.Context:
     """Read a `ctx` argument.
 
     Parameters
@@ -93,25 +94,20 @@ def as_context(ctx):
             ctx = mx.Context(name.group(1), int(name.group(2) or 0))
     if not isinstance(ctx, Context):
         raise ContextError(
-            'ctx is {!r}; it must be "auto", "cpu", "gpu", "gpu(1)" or an mx.Context'.format(ctx)
-        )
+            f'ctx is {ctx!r}; it must be "auto", "cpu", "gpu", "gpu(1)" or an mx.Context')
     if ctx.device_type == "gpu":
         if ctx.device_id >= num_gpus():
             raise ContextError(
-                'ctx is "{}", but this build of MXNet ({}) sees {} GPUs; use "cpu" or "auto", '
-                "or another build: {}".format(ctx, mx.__version__, num_gpus(), _GPU_BUILD)
-            )
+                f'ctx is "{ctx}", but this build of MXNet ({mx.__version__}) sees {num_gpus()} '
+                f'GPUs; use "cpu" or "auto", or another build: {_GPU_BUILD}')
         failure = _failure(ctx)
         if failure:
-            raise ContextError(
-                'ctx is "{}", which MXNet sees but cannot use: {}; use "cpu" or "auto"'.format(
-                    ctx, failure
-                )
-            )
+            raise ContextError(f'ctx is "{ctx}", which MXNet sees but cannot use: {failure}; use '
+                               '"cpu" or "auto"')
     return ctx
 
 
-def as_contexts(ctx):
+def as_contexts(ctx: Any) -> tuple[mx.Context, ...]:
     """Read a `ctx` argument that may name several devices.
 
     Parameters
@@ -131,9 +127,9 @@ def as_contexts(ctx):
     if not isinstance(ctx, (list, tuple)):
         return (as_context(ctx),)
     if not ctx or "auto" in [name for name in ctx if isinstance(name, str)]:
-        raise ContextError('ctx is {!r}; name at least one device, and each by itself, as in '
-                           '["gpu(0)", "gpu(1)"]'.format(ctx))
+        raise ContextError(f'ctx is {ctx!r}; name at least one device, and each by itself, as in '
+                           '["gpu(0)", "gpu(1)"]')
     contexts = tuple(map(as_context, ctx))
     if len(set(contexts)) < len(contexts):
-        raise ContextError("ctx is {!r}; name each device once".format(ctx))
+        raise ContextError(f"ctx is {ctx!r}; name each device once")
     return contexts

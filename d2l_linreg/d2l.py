@@ -1,21 +1,23 @@
-"""The vocabulary of "Linear Regression Implementation from Scratch" (d2l, 2019).
+r"""The vocabulary of "Linear Regression Implementation from Scratch" (d2l, 2019).
 
-Labels are :math:`y = Xw + b + \\epsilon`, the loss of one example is
-:math:`(\\hat y - y)^2 / 2`, and stochastic gradient descent moves each parameter by
-:math:`-\\eta / |B|` times its gradient, summed over the batch :math:`B`. All on `mxnet.np`;
+Labels are :math:`y = Xw + b + \epsilon`, the loss of one example is
+:math:`(\hat y - y)^2 / 2`, and stochastic gradient descent moves each parameter by
+:math:`-\eta / |B|` times its gradient, summed over the batch :math:`B`. All on `mxnet.np`;
 names, argument names and their order are the notebook's.
 """
 import random
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+from .arguments import as_integer, check_batches
 from .compat.mxnet import mx
-from .settings import as_integer, check_batches
 from .compat.streams import normal_2019
 
 np = mx.np
 
 
-def synthetic_data(w, b, num_examples):
+def synthetic_data(w: Any, b: float, num_examples: int) -> tuple[mx.np.ndarray, mx.np.ndarray]:
     """Draw features, and labels that are linear in them but for noise.
 
     Features are standard normal, the noise has standard deviation 0.01. Both come from
@@ -45,7 +47,8 @@ def synthetic_data(w, b, num_examples):
     return features, labels + b + noise
 
 
-def data_iter(batch_size, features, labels, *, order=None):
+def data_iter(batch_size: int, features: mx.np.ndarray, labels: mx.np.ndarray, *,
+              order: Sequence[int] | None = None) -> Iterator[tuple[mx.np.ndarray, mx.np.ndarray]]:
     """Go through the examples once, a mini-batch at a time.
 
     Parameters
@@ -65,7 +68,7 @@ def data_iter(batch_size, features, labels, *, order=None):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If `batch_size` is no positive integer, there is not one label a row, or `order` names
         a row that is not there.
     """
@@ -78,7 +81,7 @@ def data_iter(batch_size, features, labels, *, order=None):
         yield features.take(rows, axis=0), labels.take(rows, axis=0)
 
 
-def init_params(num_features=2):
+def init_params(num_features: int = 2) -> tuple[mx.np.ndarray, mx.np.ndarray]:
     """Draw initial parameters and give them gradients.
 
     Parameters
@@ -99,7 +102,7 @@ def init_params(num_features=2):
     return w, b
 
 
-def linreg(X, w, b):
+def linreg(X: mx.np.ndarray, w: mx.np.ndarray, b: mx.np.ndarray) -> mx.np.ndarray:
     """The model: :math:`Xw + b`.
 
     Parameters
@@ -115,7 +118,7 @@ def linreg(X, w, b):
     return np.dot(X, w) + b
 
 
-def squared_loss(y_hat, y):
+def squared_loss(y_hat: mx.np.ndarray, y: mx.np.ndarray) -> mx.np.ndarray:
     """Half the squared error, for each example.
 
     Parameters
@@ -133,7 +136,7 @@ def squared_loss(y_hat, y):
     return residual ** 2 / 2
 
 
-def sgd(params, lr, batch_size):
+def sgd(params: Iterable[mx.np.ndarray], lr: float, batch_size: int) -> None:
     """Step each parameter, in place, against its gradient.
 
     Parameters
@@ -149,7 +152,7 @@ def sgd(params, lr, batch_size):
         param[:] = param - lr * param.grad / batch_size
 
 
-def use_svg_display():
+def use_svg_display() -> None:
     """Have Jupyter show figures as SVG; outside Jupyter, do nothing."""
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -157,7 +160,7 @@ def use_svg_display():
         set_matplotlib_formats("svg")
 
 
-def set_figsize(figsize=(3.5, 2.5)):
+def set_figsize(figsize: tuple[float, float] = (3.5, 2.5)) -> None:
     """Show figures as SVG, in this size.
 
     Parameters
@@ -169,13 +172,68 @@ def set_figsize(figsize=(3.5, 2.5)):
     _pyplot().rcParams["figure.figsize"] = figsize
 
 
-def _pyplot():
+def _pyplot() -> Any:
     import matplotlib.pyplot
 
     return matplotlib.pyplot
 
 
-def __getattr__(name):  # `plt` is matplotlib.pyplot, imported by whoever asks for it
+def __getattr__(name: str) -> Any:  # `plt` is matplotlib.pyplot, imported by whoever asks for it
     if name == "plt":
         return _pyplot()
-    raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# What both notebooks have, under the names that both modules share
+
+TRUE_W, TRUE_B = (2, -3.4), 4.2
+array = np.array
+
+
+def own_data(num_examples: int) -> tuple[mx.np.ndarray, mx.np.ndarray]:
+    """The notebook's features and labels, from where MXNet's generator stands."""
+    return synthetic_data(TRUE_W, TRUE_B, num_examples)
+
+
+def batches(batch_size: int, features: mx.np.ndarray, labels: mx.np.ndarray,
+            order: Sequence[int]) -> Iterator[tuple[mx.np.ndarray, mx.np.ndarray]]:
+    """The mini-batches of one epoch, in an order of the rows."""
+    return data_iter(batch_size, features, labels, order=order)
+
+
+def forward(X: mx.np.ndarray, y: mx.np.ndarray, w: mx.np.ndarray,
+            b: mx.np.ndarray) -> mx.np.ndarray:
+    """What training differentiates: the losses of a batch, whose gradients add up."""
+    return squared_loss(linreg(X, w, b), y)
+
+
+def step(params: Iterable[mx.np.ndarray], lr: float, batch_size: int) -> None:
+    """The notebook's step, against gradients of what `forward` gives."""
+    sgd(params, lr, batch_size)
+
+
+def outputs(data: Callable[[], tuple[mx.np.ndarray, mx.np.ndarray]], batch_size: int,
+            order: Sequence[int]) -> dict[str, Callable[[], str]]:
+    """What the notebook's cells print before training: by their names, functions to the texts.
+
+    Parameters
+    ----------
+    data : callable
+        To features and labels.
+    batch_size : int
+    order : sequence of int
+        The rows of the data; those of the printed mini-batch come first.
+
+    Returns
+    -------
+    dict of str to callable
+    """
+    def example() -> str:
+        features, labels = data()
+        return f"features: {features[0]!s} \nlabel: {labels[0]!s}\n"
+
+    def mini_batch() -> str:
+        X, y = next(data_iter(batch_size, *data(), order=order))
+        return f"X =\n{X!s}\ny =\n{y!s}\n"
+
+    return {"example": example, "mini-batch": mini_batch}

@@ -1,31 +1,35 @@
-"""How each notebook trains, as data, and the reading of what someone sets instead."""
-import math
-import numbers
-import operator
+"""How each notebook trains, as data."""
+import importlib
 from dataclasses import dataclass, replace
-from typing import Optional
-
-import numpy
+from types import ModuleType
+from typing import Any
 
 from . import published
-
-SMALLEST = float(numpy.finfo("float32").tiny)
-TRUE_W, TRUE_B = (2, -3.4), 4.2  # both notebooks'
+from .arguments import as_integer, as_learning_rate
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. `shuffle_seed` is None where the order is given or recovered."""
+    """How to train.
+
+    Attributes
+    ----------
+    learning_rate : float
+    num_epochs : int
+    batch_size : int
+    shuffle_seed : int or None
+        None where the order is given or recovered.
+    """
 
     learning_rate: float
     num_epochs: int
     batch_size: int
-    shuffle_seed: Optional[int] = None
+    shuffle_seed: int | None = None
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """What a notebook fixes.
+    """What a notebook fixes. Nothing else in the package asks which notebook it has.
 
     Attributes
     ----------
@@ -35,79 +39,114 @@ class Notebook:
         Of its own data.
     seed : int
         Where its stream of random numbers starts.
+    loss_factor : float
+        Of the squared residual in the loss: 1/2 or 1. Where features are standard normal, the
+        loss's second derivative by each parameter is twice that.
+    sums_loss : bool
+        Whether a step differentiates the sum of a batch's losses, and divides by the batch size
+        afterwards; else their mean.
     shuffles_once : bool
         Whether all epochs share one order of the examples.
-    hessian : int
-        Of the loss by each parameter, where features are standard normal.
+    fills_last_batch : bool
+        Whether a short last batch is filled up from the epoch's beginning.
+    year : int
+        Of the MXNet, the NumPy and the matplotlib that it ran on.
+    imports : frozenset of str
+        What a notebook imports that is written for that MXNet.
+    numpy_semantics : bool
+        Whether its arrays are `mxnet.np`'s.
+    averages_every : int or None
+        Batches between two moving averages of the batch losses; None if it keeps none.
+    epoch_line, average_line : str or None
+        Formats of what it prints after an epoch, counted from 1, and of a moving average, after
+        a batch that is counted from 0, as its epoch is.
+    error_lines : tuple of str
+        Formats of what it prints at the end of the errors of w and b.
     """
 
     name: str
     settings: Settings
     num_examples: int
     seed: int
+    loss_factor: float
+    sums_loss: bool
     shuffles_once: bool
-    hessian: int
+    fills_last_batch: bool
+    year: int
+    imports: frozenset[str]
+    numpy_semantics: bool
+    averages_every: int | None = None
+    epoch_line: str | None = None
+    average_line: str | None = None
+    error_lines: tuple[str, ...] = ()
+
+    @property
+    def vocabulary(self) -> ModuleType:
+        """The module that has its functions; at its end those that both notebooks have."""
+        return importlib.import_module("." + self.name, __package__)
 
 
-NOTEBOOKS = {
-    "d2l": Notebook("d2l", Settings(learning_rate=0.03, num_epochs=3, batch_size=10),
-                    num_examples=1000, seed=0, shuffles_once=False, hessian=1),
-    "straight_dope": Notebook("straight_dope",
-                              Settings(learning_rate=0.001, num_epochs=2, batch_size=4),
-                              num_examples=10000, seed=1, shuffles_once=True, hessian=2),
-}
+NOTEBOOKS = {notebook.name: notebook for notebook in (
+    Notebook(
+        "d2l", Settings(learning_rate=0.03, num_epochs=3, batch_size=10), num_examples=1000,
+        seed=0, loss_factor=1 / 2, sums_loss=True, shuffles_once=False, fills_last_batch=False,
+        year=2019, imports=frozenset(("d2l", "d2l_linreg.d2l", "mxnet.np", "mxnet.npx")),
+        numpy_semantics=True, epoch_line="epoch {epoch}, loss {loss:f}",
+        error_lines=("Error in estimating w {w}", "Error in estimating b {b}")),
+    Notebook(
+        "straight_dope", Settings(learning_rate=0.001, num_epochs=2, batch_size=4),
+        num_examples=10000, seed=1, loss_factor=1, sums_loss=False, shuffles_once=True,
+        fills_last_batch=True, year=2017,
+        imports=frozenset(("mxnet.nd", "mxnet.ndarray", "d2l_linreg.straight_dope")),
+        numpy_semantics=False, averages_every=500,
+        # 12 digits, as Python 2 and NumPy < 1.14 print a float64
+        average_line="Epoch {epoch}, batch {batch}. Moving avg of loss: {average:.12g}"),
+)}
 
 
-def known(notebook):
-    """The notebook of this name; a ValueError, with the names there are, if it is none."""
+def known(notebook: Any) -> Notebook:
+    """Find a notebook by its name.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}
+
+    Returns
+    -------
+    Notebook
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name; it says which there are.
+    """
     return NOTEBOOKS[published.known(notebook)]
 
 
-def chosen(settings, learning_rate, num_epochs, batch_size, shuffle_seed):
-    """`settings`, with those replaced that are not None; a ValueError if one cannot be."""
-    given = {}
+def chosen(settings: Settings, learning_rate: Any = None, num_epochs: Any = None,
+           batch_size: Any = None, shuffle_seed: Any = None) -> Settings:
+    """Replace those settings that are given.
+
+    Parameters
+    ----------
+    settings : Settings
+    learning_rate : float, optional
+    num_epochs, batch_size, shuffle_seed : int, optional
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    ArgumentError
+        If one cannot be used.
+    """
+    given: dict[str, Any] = {}
     if learning_rate is not None:
-        given["learning_rate"] = _as_learning_rate(learning_rate)
+        given["learning_rate"] = as_learning_rate(learning_rate)
     for name, value, lowest in (("num_epochs", num_epochs, 1), ("batch_size", batch_size, 1),
                                 ("shuffle_seed", shuffle_seed, 0)):
         if value is not None:
             given[name] = as_integer(name, value, lowest)
     return replace(settings, **given)
-
-
-def _as_learning_rate(value):
-    try:
-        number = float(value) if isinstance(value, numbers.Real) else math.nan
-    except OverflowError:
-        number = math.inf
-    if isinstance(value, bool) or not SMALLEST <= number < math.inf:
-        raise ValueError("learning_rate is {!r}; it must be a finite number above 0 (at least "
-                         "{:.2g}, float32's smallest)".format(value, SMALLEST))
-    return number
-
-
-def check_batches(batch_size, features, labels, order):
-    """A ValueError if examples cannot be dealt into batches of that size, in that order."""
-    as_integer("batch_size", batch_size, 1)
-    if len(features) != len(labels):
-        raise ValueError("labels has {} rows, but features {}; give one label a row".format(
-            len(labels), len(features)))
-    if order is not None:
-        rows = numpy.asarray(order)
-        if rows.dtype.kind not in "iu" or rows.ndim != 1 or not (
-                (rows >= 0) & (rows < len(features))).all():
-            raise ValueError("order is of shape {} and type {}; it must be integers, in one "
-                             "dimension, from 0 to {}, the last row".format(
-                                 rows.shape, rows.dtype, len(features) - 1))
-
-
-def as_integer(name, value, lowest):
-    """`value` as an int from `lowest` to 2**32 - 1; a ValueError, with its name, if it is none."""
-    try:
-        integer = None if isinstance(value, (bool, numpy.bool_)) else operator.index(value)
-    except TypeError:
-        integer = None
-    if integer is None or not lowest <= integer < 2**32:
-        raise ValueError("{} is {!r}; it must be an integer from {} to {}"
-                         .format(name, value, lowest, 2**32 - 1))
-    return integer

@@ -1,19 +1,23 @@
-"""The vocabulary of "Linear regression from scratch" (MXNet - The Straight Dope, 2017).
+r"""The vocabulary of "Linear regression from scratch" (MXNet - The Straight Dope, 2017).
 
-Labels are :math:`y = 2x_0 - 3.4x_1 + 4.2 + \\epsilon`, the loss of a batch is the mean of
-:math:`(\\hat y - y)^2`, and stochastic gradient descent moves each parameter by
-:math:`-\\eta` times its gradient. All on `mxnet.nd`.
+Labels are :math:`y = 2x_0 - 3.4x_1 + 4.2 + \epsilon`, the loss of a batch is the mean of
+:math:`(\hat y - y)^2`, and stochastic gradient descent moves each parameter by
+:math:`-\eta` times its gradient. All on `mxnet.nd`.
 """
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
 import numpy
 
+from .arguments import as_integer, check_batches
 from .compat.mxnet import mx
-from .settings import as_integer, check_batches
+from .compat.printing import str_of_2017
 from .compat.streams import normal_2017
+from .errors import ArgumentError
 
 nd = mx.nd
 
 
-def synthetic_data(num_examples=10000):
+def synthetic_data(num_examples: int = 10000) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
     """Draw two features, and labels that are linear in them but for noise.
 
     Features are standard normal, the noise has standard deviation 0.01. Both come from
@@ -32,7 +36,12 @@ def synthetic_data(num_examples=10000):
     num_examples = as_integer("num_examples", num_examples, 1)
     X = normal_2017((num_examples, 2))
     noise = 0.01 * normal_2017((num_examples,))
-    return X, 2 * X[:, 0] - 3.4 * X[:, 1] + 4.2 + noise
+    return X, _labels(X[:, 0], X[:, 1]) + noise
+
+
+def _labels(x0: mx.nd.NDArray, x1: mx.nd.NDArray) -> mx.nd.NDArray:
+    """What the data's labels are but for noise."""
+    return TRUE_W[0] * x0 + TRUE_W[1] * x1 + TRUE_B
 
 
 class NDArrayIter(mx.io.NDArrayIter):
@@ -46,34 +55,32 @@ class NDArrayIter(mx.io.NDArrayIter):
         Examples in a batch; if it does not divide their number, the last batch is filled
         up from the beginning.
     shuffle : bool, default True
-        Whether to shuffle, by NumPy's global generator.
-    reshuffle : bool, default False
-        Whether to shuffle again at each `reset()`, as MXNet does today; otherwise `reset()`
-        rewinds, as it did in MXNet 0.11.
+        Whether to shuffle, by NumPy's global generator. Then or not, `reset()` rewinds.
     order : sequence of int, optional
         The rows to visit, in order, instead of a shuffle.
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If `batch_size` is no positive integer or larger than the data, there is not one label
         a row, or `order` names a row that is not there.
     """
 
-    def __init__(self, X, y, batch_size, shuffle=True, *, reshuffle=False, order=None):
+    def __init__(self, X: mx.nd.NDArray, y: mx.nd.NDArray, batch_size: int,
+                 shuffle: bool = True, *, order: Sequence[int] | None = None) -> None:
         check_batches(batch_size, X, y, order)
         if batch_size > len(X):
-            raise ValueError("batch_size is {}, but there are {} examples; a batch needs as many"
-                             .format(batch_size, len(X)))
-        if order is None and shuffle and not reshuffle:
-            order = numpy.random.permutation(len(X))
+            raise ArgumentError(f"batch_size is {batch_size}, but there are {len(X)} examples; a "
+                                "batch needs as many")
+        if order is None and shuffle:
+            order = numpy.random.permutation(len(X)).tolist()
         if order is not None:
             rows = nd.array(order, dtype="int32", ctx=X.context)
-            X, y, shuffle = X.take(rows), y.take(rows), False
-        super().__init__(X, y, batch_size, shuffle=shuffle)
+            X, y = X.take(rows), y.take(rows)
+        super().__init__(X, y, batch_size)
 
 
-def init_params(num_features=2):
+def init_params(num_features: int = 2) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
     """Draw initial parameters and give them gradients.
 
     Parameters
@@ -94,7 +101,7 @@ def init_params(num_features=2):
     return w, b
 
 
-def net(X, w, b):
+def net(X: mx.nd.NDArray, w: mx.nd.NDArray, b: mx.nd.NDArray) -> mx.nd.NDArray:
     """The model: :math:`Xw + b`.
 
     Parameters
@@ -110,7 +117,7 @@ def net(X, w, b):
     return nd.dot(X, w) + b
 
 
-def square_loss(yhat, y):
+def square_loss(yhat: mx.nd.NDArray, y: mx.nd.NDArray) -> mx.nd.NDArray:
     """The mean squared error of a batch.
 
     Parameters
@@ -127,7 +134,7 @@ def square_loss(yhat, y):
     return nd.mean((yhat - y) ** 2)
 
 
-def SGD(params, lr):
+def SGD(params: Iterable[mx.nd.NDArray], lr: float) -> None:
     """Step each parameter, in place, against its gradient.
 
     Parameters
@@ -141,7 +148,7 @@ def SGD(params, lr):
         param[:] = param - lr * param.grad
 
 
-def printed(array):
+def printed(array: mx.nd.NDArray) -> str:
     """An array's text as it was in 2017, with NumPy < 1.14 and MXNet 0.11.
 
     Today fewer digits are printed, and columns are aligned otherwise.
@@ -154,6 +161,74 @@ def printed(array):
     -------
     str
     """
-    values = numpy.array2string(array.asnumpy().astype("float64"), legacy="1.13")
     shape = "x".join(map(str, array.shape))
-    return "\n{}\n<NDArray {} @{}>".format(values, shape, array.context)
+    return f"\n{str_of_2017(array.asnumpy())}\n<NDArray {shape} @{array.context}>"
+
+
+# What both notebooks have, under the names that both modules share
+
+TRUE_W, TRUE_B = (2, -3.4), 4.2
+array = nd.array
+
+
+def own_data(num_examples: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+    """The notebook's features and labels, from where MXNet's generator stands."""
+    return synthetic_data(num_examples)
+
+
+def batches(batch_size: int, features: mx.nd.NDArray, labels: mx.nd.NDArray,
+            order: Sequence[int]) -> Iterator[tuple[mx.nd.NDArray, mx.nd.NDArray]]:
+    """The mini-batches of one epoch, in an order of the rows."""
+    for batch in NDArrayIter(features, labels, batch_size, order=order):
+        yield batch.data[0], batch.label[0]
+
+
+def forward(X: mx.nd.NDArray, y: mx.nd.NDArray, w: mx.nd.NDArray,
+            b: mx.nd.NDArray) -> mx.nd.NDArray:
+    """What training differentiates: the loss of a batch, the mean of its examples'."""
+    return square_loss(net(X, w, b), y.reshape((-1, 1)))
+
+
+def step(params: Iterable[mx.nd.NDArray], lr: float, batch_size: int) -> None:
+    """The notebook's step, against gradients of what `forward` gives."""
+    SGD(params, lr)
+
+
+def outputs(data: Callable[[], tuple[mx.nd.NDArray, mx.nd.NDArray]], batch_size: int,
+            order: Sequence[int]) -> dict[str, Callable[[], str]]:
+    """What the notebook's cells print before training: by their names, functions to the texts.
+
+    Parameters
+    ----------
+    data : callable
+        To X and y.
+    batch_size : int
+    order : sequence of int
+        The rows of the data; those of the printed mini-batch come first.
+
+    Returns
+    -------
+    dict of str to callable
+    """
+    def iterator() -> NDArrayIter:
+        return NDArrayIter(*data(), batch_size, order=order)
+
+    def example() -> str:
+        X, y = data()
+        return f"{printed(X[0])}\n{printed(y[0])}\n"
+
+    def noiseless_label() -> str:
+        X, _ = data()
+        return printed(_labels(X[0, 0], X[0, 1])) + "\n"
+
+    def batches_without_reset() -> str:
+        exhausted = iterator()
+        for _ in exhausted:
+            pass
+        return f"{sum(1 for _ in exhausted)}\n"
+
+    return {"example": example, "noiseless label": noiseless_label,
+            "mini-batch": lambda: printed(next(iterator()).data[0]) + "\n",
+            "mini-batch labels": lambda: printed(next(iterator()).label[0]) + "\n",
+            "batches": lambda: f"{sum(1 for _ in iterator())}\n",
+            "batches without reset": batches_without_reset}

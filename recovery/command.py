@@ -28,7 +28,7 @@ def run(notebook, search):
     """
     parser = argparse.ArgumentParser(
         description="Find an order of the examples under which MXNet prints every training "
-                    "figure that the {} notebook published.".format(notebook))
+                    f"figure that the {notebook} notebook published.")
     parser.add_argument("--output", required=True, metavar="FILE.npy",
                         help="where to save the order (uint16 rows of the data)")
     parser.add_argument("--seed", type=int, default=0,
@@ -37,9 +37,9 @@ def run(notebook, search):
     arguments = parser.parse_args()
     folder = os.path.dirname(os.path.abspath(arguments.output))
     if not os.path.isdir(folder):
-        parser.error("{} is not a folder".format(folder))
+        parser.error(f"{folder} is not a folder")
     if os.path.exists(arguments.output) and not arguments.force:
-        parser.error("{} exists; choose another name or give --force".format(arguments.output))
+        parser.error(f"{arguments.output} exists; choose another name or give --force")
 
     order = search(arguments.seed)
     say("MXNet trains with the order found:")
@@ -59,7 +59,7 @@ def _save(path, order, force):
         with open(unfinished, "wb") as file:
             numpy.save(file, order)
         if os.path.exists(path) and not force:
-            raise FileExistsError("{} appeared meanwhile; it is left as it is".format(path))
+            raise FileExistsError(f"{path} appeared meanwhile; it is left as it is")
         os.replace(unfinished, path)
     finally:
         if os.path.exists(unfinished):

@@ -7,10 +7,10 @@ examples, then hit exactly by another deal of the last 20 examples into the last
 import sys
 
 import numpy
-from numba import njit
-
 from arithmetic import deals, float32, residual, step
 from command import run, say
+from numba import njit
+
 from d2l_linreg import d2l, published
 from d2l_linreg.compat.mxnet import numpy_semantics, seeded
 

@@ -16,10 +16,10 @@ import math
 import sys
 
 import numpy
-from numba import njit
-
 from arithmetic import deals, float32, kahan, powf, residual, step
 from command import run, say
+from numba import njit
+
 from d2l_linreg import published, straight_dope
 from d2l_linreg.compat.mxnet import numpy_semantics, seeded
 

@@ -31,8 +31,7 @@ def run_python(tmp_path):
     def run(program, *arguments, **environment):
         finished = subprocess.run(
             [sys.executable, *arguments, "-c", program], cwd=str(tmp_path),
-            env=dict(os.environ, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True)
+            env=dict(os.environ, **environment), capture_output=True, text=True)
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
 
@@ -44,4 +43,4 @@ def pytest_terminal_summary(terminalreporter):
     if hostile is not None and hostile.TRIED:
         terminalreporter.write_line("hostile inputs tried: {} ({})".format(
             sum(hostile.TRIED.values()), ", ".join(
-                "{} {}".format(name, count) for name, count in hostile.TRIED.items())))
+                f"{name} {count}" for name, count in hostile.TRIED.items())))

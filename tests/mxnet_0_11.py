@@ -52,7 +52,7 @@ def fetch(folder):
                     "--dest", str(folder), "mxnet==0.11.0"], check=True)
     wheel = Path(folder) / WHEEL
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
-        raise ValueError("{} is not the wheel that was published".format(WHEEL))
+        raise ValueError(f"{WHEEL} is not the wheel that was published")
     zipfile.ZipFile(wheel).extractall(folder)
 
 
@@ -60,7 +60,7 @@ def run(folder, program):
     """Run `program`, which fills `arrays`, on the unpacked wheel; return them as NumPy's."""
     results = Path(folder) / "arrays.npz"
     subprocess.run([sys.executable, "-c", _PROGRAM, str(results)], cwd=str(folder), check=True,
-                   input=program, universal_newlines=True)
+                   input=program, text=True)
     with numpy.load(results) as arrays:
         return dict(arrays)
 

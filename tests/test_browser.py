@@ -124,10 +124,10 @@ def test_run_all_in_jupyterlab_gives_the_stored_outputs(name, lab, browser):
     def choose(menu, item):
         def click():
             browser.find_element(
-                By.XPATH, "//*[contains(@class, 'lm-MenuBar-itemLabel') and .='%s']" % menu).click()
+                By.XPATH, f"//*[contains(@class, 'lm-MenuBar-itemLabel') and .='{menu}']").click()
             browser.find_element(
                 By.XPATH, "//li[not(contains(@class, 'lm-mod-disabled'))]"
-                "/*[contains(@class, 'lm-Menu-itemLabel') and .='%s']" % item).click()
+                f"/*[contains(@class, 'lm-Menu-itemLabel') and .='{item}']").click()
             return True
         wait_for(click)
 

@@ -75,7 +75,7 @@ def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_bits(noteboo
 @pytest.mark.parametrize("engine", ["compiled", "autograd", "scan", "fused"])
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_every_engine_goes_on_from_the_middle_of_an_epoch(notebook, engine, tmp_path, monkeypatch):
-    monkeypatch.setattr("d2l_linreg.training.examples.STEPS", 7)  # so that an epoch has many pieces
+    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 7)  # so that an epoch has many pieces
     monkeypatch.setattr(checkpoint, "EVERY", 0)
     rng = numpy.random.RandomState(0)
     X = rng.standard_normal((203, 3))
@@ -125,7 +125,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
                         (dict(data=(X, X[:, 1])), "data"), (dict(num_epochs=4), "num_epochs"),
                         (dict(notebook="straight_dope"), "notebook|learning_rate"),
                         (dict(order=[range(50)] * 3), "order|shuffle_seed")):
-        with pytest.raises(ValueError, match="of another run: its ({}) is".format(name)):
+        with pytest.raises(ValueError, match=f"of another run: its ({name}) is"):
             train(**dict(dict(data=(X, X[:, 0]), ctx="cpu", checkpoint=str(path), verbose=False),
                          **other))
     assert path.read_bytes() == kept

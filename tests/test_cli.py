@@ -10,15 +10,15 @@ import numpy
 import pytest
 
 from d2l_linreg import __version__, published
-from d2l_linreg.reproduction import reproduce as reproduction
 from d2l_linreg.cli import main
+from d2l_linreg.reproduction import reproduce as reproduction
 from d2l_linreg.reproduction.environment import shortfalls
 
 
 def command(*arguments, **environment):
     """Run the command, away from the source tree."""
-    return subprocess.run([sys.executable, "-m", "d2l_linreg", *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True,
+    return subprocess.run([sys.executable, "-m", "d2l_linreg", *arguments], capture_output=True,
+                          text=True,
                           cwd=tempfile.gettempdir(), env=dict(os.environ, **environment))
 
 

@@ -18,11 +18,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 import d2l_linreg
-from d2l_linreg import ContextError, DataError, DivergenceError, TrainResult, d2l, published, straight_dope, train
-from d2l_linreg.reproduction import monte_carlo, reports, reproduce as reproduction
-from d2l_linreg.compat.mxnet import mx, numpy_semantics
+from d2l_linreg import (
+    ContextError,
+    DataError,
+    DivergenceError,
+    TrainResult,
+    d2l,
+    published,
+    straight_dope,
+    train,
+)
 from d2l_linreg.cli import main
+from d2l_linreg.compat.mxnet import mx, numpy_semantics
 from d2l_linreg.contexts import as_contexts
+from d2l_linreg.reproduction import monte_carlo, reports
+from d2l_linreg.reproduction import reproduce as reproduction
 
 TRIED = Counter()
 NOTEBOOKS = st.sampled_from(["d2l", "straight_dope"])
@@ -435,7 +445,8 @@ def notebooks(draw):
 @hostile(notebooks())
 def test_documents(tmp_path_factory, document):
     pytest.importorskip("nbclient")
-    from d2l_linreg.originals import notebook_files as documents, execution
+    from d2l_linreg.originals import execution
+    from d2l_linreg.originals import notebook_files as documents
 
     ending, content = document
     path = tmp_path_factory.getbasetemp() / ("hostile" + ending)

@@ -14,7 +14,7 @@ UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_
 
 def python(program, *flags, **environment):
     return subprocess.run([sys.executable, *flags, "-c", program], env=dict(UNSET, **environment),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+                          capture_output=True, text=True,
                           cwd=tempfile.gettempdir())  # away from the source tree
 
 
@@ -63,14 +63,6 @@ def test_openblas_uses_the_fma_kernel_unless_someone_chose_another():
     assert python(program, OPENBLAS_CORETYPE="Nehalem").stdout.strip() in ("Nehalem", "None")
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/cpuinfo"), reason="only Linux tells besides NumPy")
-def test_a_numpy_too_old_to_tell_what_the_cpu_has_changes_nothing():
-    finished = python("from numpy.core import _multiarray_umath as native;"
-                      "vars(native).pop('__cpu_features__', None);"  # as before NumPy 1.19
-                      "from d2l_linreg.compat.loading import cpu_has_fma; print(cpu_has_fma())")
-    assert finished.stdout == "{}\n".format(cpu_has_fma()), finished.stderr
-
-
 @needs_fma
 def test_mxnet_imported_earlier_is_told_once_what_that_costs():
     program = """
@@ -103,5 +95,5 @@ def test_a_native_library_that_does_not_load_says_which_platforms_have_wheels(tm
     assert "ImportError: MXNet's native library does not load here" in finished.stderr
     assert "Linux x86-64 and aarch64 and macOS x86-64" in finished.stderr
     finished = subprocess.run([sys.executable, "-m", "d2l_linreg", "info"], stderr=subprocess.PIPE,
-                              env=dict(UNSET, PYTHONPATH=str(tmp_path)), universal_newlines=True)
+                              env=dict(UNSET, PYTHONPATH=str(tmp_path)), text=True)
     assert finished.returncode == 1 and finished.stderr.startswith("d2l-linreg: MXNet's native")

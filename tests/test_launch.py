@@ -15,10 +15,10 @@ from descent import loop_in_float64, same
 
 from d2l_linreg import TrainResult, published, train
 from d2l_linreg.cli import main
-from d2l_linreg.distributed.launch import _node
-from d2l_linreg.reproduction.reproduce import DIFFERENT, compare_cell
+from d2l_linreg.distributed.node import command_of
+from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
 from d2l_linreg.settings import NOTEBOOKS
-from d2l_linreg.training.train import draw
+from d2l_linreg.training.examples import draw
 
 KILLS = int(os.environ.get("KILLS", 3))
 ROLES = ("scheduler", "server 0", "worker 1")
@@ -49,7 +49,7 @@ def wait_for(condition, seconds=120):
         if value:
             return value
         time.sleep(0.02)
-    raise AssertionError("nothing in {} s".format(seconds))
+    raise AssertionError(f"nothing in {seconds} s")
 
 
 def children(launcher, count):
@@ -112,7 +112,7 @@ def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
         batches = [own[start:start + 5] for start in range(0, 334, 5)]
         orders.append(numpy.concatenate([
             batch + first for batch in batches for first in (0, 334, 666)]))
-    _, params = draw(NOTEBOOKS["d2l"], False, 3)
+    _, params = draw(NOTEBOOKS["d2l"], 3, with_data=False)
     w, b, losses = loop_in_float64("d2l", X, y, params[0].ravel(), params[1], orders, 0.1, 15)
     numpy.testing.assert_allclose(result.w, w, atol=1e-5)
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4)
@@ -148,11 +148,11 @@ def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(tmp_pa
         _, errors = launcher.communicate(timeout=60)
         ends.append(time.monotonic() - began)
         assert launcher.returncode == 1, errors
-        assert "{} died: killed by signal 9 (SIGKILL)".format(role) in errors
+        assert f"{role} died: killed by signal 9 (SIGKILL)" in errors
         assert gone(processes)
     assert max(ends) < 10
     with capsys.disabled():
-        print("\nkilled, all were gone within {:.2f} s".format(max(ends)))
+        print(f"\nkilled, all were gone within {max(ends):.2f} s")
     resumed = start(*arguments("resumed"))
     _, errors = resumed.communicate(timeout=300)
     assert resumed.returncode == 0 and errors.count("resumed from") == 1, errors
@@ -205,7 +205,7 @@ def start_by_hand(*workers):
     environ = dict(os.environ, DMLC_PS_ROOT_URI="127.0.0.1", DMLC_PS_ROOT_PORT=str(free_port()),
                    DMLC_NUM_WORKER=str(len(workers)), DMLC_NUM_SERVER="1",
                    DMLC_NODE_HOST="127.0.0.1")
-    node = None, ["-m", "d2l_linreg.distributed.launch"]
+    node = None, ["-m", "d2l_linreg", "node"]
     return [subprocess.Popen(
         [sys.executable, *command], cwd=folder and str(folder), env=dict(environ, DMLC_ROLE=role),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True)
@@ -254,7 +254,7 @@ def test_workers_that_read_different_checkpoints_are_refused(tmp_path):
 def needs(command):
     path = shutil.which(command, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     if path is None:
-        pytest.skip("{} is not installed".format(command))
+        pytest.skip(f"{command} is not installed")
     return path
 
 
@@ -272,11 +272,11 @@ def ssh_server(tmp_path):
         subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)],
                        check=True)
     (tmp_path / "server").write_text(
-        "ListenAddress 127.0.0.1\nHostKey {0}/host\nAuthorizedKeysFile {0}/user.pub\n"
-        "StrictModes no\nPidFile none\nUsePAM no\n".format(tmp_path))
+        f"ListenAddress 127.0.0.1\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/user.pub\n"
+        "StrictModes no\nPidFile none\nUsePAM no\n")
     (tmp_path / "client").write_text(
-        "IdentityFile {0}/user\nUserKnownHostsFile {0}/known_hosts\nIdentitiesOnly yes\n"
-        "LogLevel ERROR\n".format(tmp_path))
+        f"IdentityFile {tmp_path}/user\nUserKnownHostsFile {tmp_path}/known_hosts\nIdentitiesOnly yes\n"
+        "LogLevel ERROR\n")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "ssh").write_text(
         "#!/bin/sh\nexec {} -F {} \"$@\"\n".format(client, tmp_path / "client"))
@@ -295,7 +295,7 @@ def ssh_server(tmp_path):
     try:
         wait_for(lambda: process.poll() is not None or answers())
         if process.poll() is not None:
-            pytest.skip("sshd does not run here: {}".format(process.stderr.read()))
+            pytest.skip(f"sshd does not run here: {process.stderr.read()}")
         yield port, environ
     finally:
         process.kill()
@@ -313,7 +313,7 @@ def test_over_ssh_a_folder_whose_name_a_shell_takes_apart_is_refused(tmp_path, m
 
 def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tmp_path):
     port, environ = ssh_server
-    (tmp_path / "hosts").write_text("127.0.0.1:{0}\n127.0.0.1:{0}\n".format(port))
+    (tmp_path / "hosts").write_text(f"127.0.0.1:{port}\n127.0.0.1:{port}\n")
     over = dict(options=("--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts")),
                 environ=environ)
     launch("--batch-size", 5, "--save", tmp_path / "it's saved", **over)
@@ -321,7 +321,7 @@ def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tm
     assert abs(result.w - train(ctx="cpu", verbose=False).w).max() <= 1e-5
 
     arguments = ("--num-epochs", 10**6, "--save", tmp_path / "never")
-    token = _node("node", "train", "--ctx", "cpu", *map(str, arguments))[-1]
+    token = command_of("work", "train", "--ctx", "cpu", *map(str, arguments))[-1]
     launcher = start(*arguments, **over)
 
     def workers():
@@ -341,7 +341,7 @@ def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tm
 @pytest.fixture
 def two_hosts():
     """Two network namespaces with an address each, and a cable between them."""
-    ip, names = needs("ip"), ["d2l-linreg-{}-{}".format(os.getpid(), i) for i in (1, 2)]
+    ip, names = needs("ip"), [f"d2l-linreg-{os.getpid()}-{i}" for i in (1, 2)]
     made = []
     try:
         for name in names:
@@ -355,8 +355,8 @@ def two_hosts():
                                        stderr=subprocess.PIPE))
         failed = [run.stderr for run in made if run.returncode]
         if failed:
-            pytest.skip("no network namespaces here: {}".format(failed[0]))
-        yield [("198.51.100.{}".format(i), [ip, "netns", "exec", name])
+            pytest.skip(f"no network namespaces here: {failed[0]}")
+        yield [(f"198.51.100.{i}", [ip, "netns", "exec", name])
                for i, name in enumerate(names, 1)]
     finally:
         for name in names:
@@ -367,7 +367,7 @@ def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_pat
     # As README says to without launch: a scheduler, a server and a worker on one host, and a
     # server and a worker on the other
     (first, _), _ = two_hosts
-    server = [sys.executable, "-m", "d2l_linreg.distributed.launch"]
+    server = [sys.executable, "-m", "d2l_linreg", "node"]
     worker = [sys.executable, "-m", "d2l_linreg", "train", "--ctx", "cpu", "--kvstore",
               "dist_sync", "--batch-size", "5", "--num-epochs", "10", "--shuffle-seed", "1",
               "--save", str(tmp_path / "result")]
@@ -385,9 +385,9 @@ def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_pat
         def all_end():
             for address, process in processes:
                 try:  # as seen in the process's own namespace, once it is there
-                    if os.readlink("/proc/{}/ns/net".format(process.pid)) == ours:
+                    if os.readlink(f"/proc/{process.pid}/ns/net") == ours:
                         continue
-                    with open("/proc/{}/net/tcp".format(process.pid)) as file:
+                    with open(f"/proc/{process.pid}/net/tcp") as file:
                         found = file.read().splitlines()[1:]
                 except OSError:  # it has ended
                     continue

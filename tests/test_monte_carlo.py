@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from d2l_linreg import reproduce, replicate, settings, train
-from d2l_linreg.reproduction import monte_carlo, reproduce as reproduction
-from d2l_linreg.reproduction.reproduce import printed_figures
+from d2l_linreg import replicate, reproduce, settings, train
+from d2l_linreg.reproduction import monte_carlo
+from d2l_linreg.reproduction import reproduce as reproduction
+from d2l_linreg.reproduction.figures import printed_figures
 
 NOTEBOOKS = ("d2l", "straight_dope")
 
@@ -27,7 +28,7 @@ def test_p_value_is_the_rank_of_the_mahalanobis_distance():
     mixing = rng.standard_normal((4, 4)) * [1, 1e-3, 1e2, 1]
     for _ in range(20):
         pooled = numpy.round(rng.standard_normal((201, 4)) @ mixing, 6)
-        published = ["{:.6f}".format(figure) for figure in pooled[-1]]
+        published = [f"{figure:.6f}" for figure in pooled[-1]]
         inverse = numpy.linalg.inv(numpy.cov(pooled, rowvar=False))
         centred = pooled - pooled.mean(axis=0)
         distances = numpy.einsum("ij,jk,ik->i", centred, inverse, centred)

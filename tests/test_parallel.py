@@ -4,13 +4,12 @@ import pytest
 from descent import loop_in_float64, same
 
 from d2l_linreg import ContextError, TrainResult, published, train
-from d2l_linreg.engines import parallel
-from d2l_linreg.training import checkpoint, examples
-from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.cli import main
-from d2l_linreg.reproduction.reproduce import DIFFERENT, compare_cell
+from d2l_linreg.compat.mxnet import mx
+from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
 from d2l_linreg.settings import NOTEBOOKS
-from d2l_linreg.training.train import draw
+from d2l_linreg.training import checkpoint, examples
+from d2l_linreg.training.examples import draw
 
 DEVICES = ["cpu(0)", "cpu(1)", "cpu(2)"]
 
@@ -40,7 +39,7 @@ def test_batches_that_do_not_divide_are_shared_too(notebook, num_examples):
     result = train(notebook, data=(X, y), ctx=DEVICES, batch_size=7, learning_rate=0.05,
                    num_epochs=3, order=orders[0] if notebook == "straight_dope" else orders,
                    verbose=False)
-    _, params = draw(NOTEBOOKS[notebook], False, 4)
+    _, params = draw(NOTEBOOKS[notebook], 4, with_data=False)
     w, b, losses = loop_in_float64(notebook, X.astype("float32"), y.astype("float32"),
                                    params[0].ravel(), params[1], orders, 0.05, 7)
     # float32 rounds each of a step's sums by 2**-24 of numbers up to about 30; 45 steps, each
@@ -73,7 +72,7 @@ def test_one_device_can_go_through_a_store(kvstore):
 
 
 def test_same_devices_same_bits_and_a_checkpoint_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("d2l_linreg.training.examples.STEPS", 7)
+    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 7)
     monkeypatch.setattr(checkpoint, "EVERY", 0)
     given = dict(ctx=DEVICES, num_epochs=1, verbose=False, checkpoint=str(tmp_path / "checkpoint"))
     undisturbed = train(**dict(given, checkpoint=None))
@@ -128,6 +127,6 @@ def test_devices_are_named_one_by_one_and_once(ctx):
 
 
 def test_a_build_without_the_distributed_store_is_named(monkeypatch):
-    monkeypatch.setattr(parallel, "_has_dist_kvstore", lambda: False)
+    monkeypatch.setattr(mx.runtime.Features, "is_enabled", lambda self, name: False)
     with pytest.raises(ValueError, match="this build of MXNet .* has no distributed KVStore"):
         train(kvstore="dist_sync")

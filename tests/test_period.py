@@ -20,10 +20,9 @@ def of_2017(mxnet_0_11_wheel):
     """What MXNet 0.11.0 draws: for each seed and distribution, all shapes in turn."""
     program = ""
     for seed, (loc, scale) in itertools.product(SEEDS, DISTRIBUTIONS):
-        program += "mx.random.seed({})\n".format(seed)
+        program += f"mx.random.seed({seed})\n"
         for shape in SHAPES:
-            program += "arrays[{!r}] = nd.random_normal(loc={}, scale={}, shape={})\n".format(
-                repr((seed, loc, scale, shape)), loc, scale, shape)
+            program += f"arrays[{repr((seed, loc, scale, shape))!r}] = nd.random_normal(loc={loc}, scale={scale}, shape={shape})\n"
     return mxnet_0_11.run(mxnet_0_11_wheel, program)
 
 
@@ -209,8 +208,9 @@ def test_arrays_and_floats_are_printed_as_by_numpy_1_13():
             "[0 1 2]",
             "[  1.00000000e-01   1.00000000e-10]",
         ]
-        assert "%s %s %s" % (numpy.float64(9.531149245371678e-05), numpy.float32(0.1),
-                             numpy.float64(1) / 3) == "9.53114924537e-05 0.1 0.333333333333"
+        assert list(map(str, (numpy.float64(9.531149245371678e-05), numpy.float32(0.1),
+                              numpy.float64(1) / 3))) == [
+            "9.53114924537e-05", "0.1", "0.333333333333"]
         assert str(mx.nd.array([2.74159384])) == "\n[ 2.74159384]\n<NDArray 1 @cpu(0)>"
 
 

@@ -19,7 +19,7 @@ def test_a_search_finds_an_order_under_which_mxnet_prints_the_transcript(noteboo
     path = tmp_path / "order.npy"
     command = [sys.executable, str(FOLDER / (notebook + ".py")), "--output", str(path),
                "--seed", "3"]
-    finished = subprocess.run(command, stdout=subprocess.PIPE, universal_newlines=True)
+    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     assert finished.returncode == 0, finished.stdout
     assert published.text(notebook, "training") in finished.stdout
     order = numpy.load(str(path))

@@ -17,8 +17,9 @@ from markdown_it import MarkdownIt
 from test_pictures import INSIDE, PUBLISHED, inside_frame, overlap
 
 from d2l_linreg import d2l, published, reproduce
-from d2l_linreg.reproduction import charts, reports, reproduce as reproduction
 from d2l_linreg.cli import main
+from d2l_linreg.reproduction import charts, reports
+from d2l_linreg.reproduction import reproduce as reproduction
 
 CELLS = [(notebook, cell) for notebook in published.NOTEBOOKS
          for cell in published.document(notebook)["cells"]]
@@ -29,29 +30,43 @@ SEEN = ODD.replace("\x00", "\ufffd").replace("\x1b", "\ufffd").replace("\ud800",
 @pytest.fixture(scope="module")
 def fresh():
     """A real run; where this machine rounds otherwise, with its cells as published."""
-    run = reproduce()
-    return replace(run, cells=tuple(replace(c, reproduced=c.published) for c in run.cells))
+    return changed(reproduce(), lambda notebook: replace(notebook, cells=tuple(
+        replace(cell, reproduced=cell.published) for cell in notebook.cells)))
+
+
+def changed(run, change):
+    """The run with each of its notebooks changed."""
+    return replace(run, notebooks=tuple(map(change, run.notebooks)))
+
+
+def with_figures(run, figures):
+    """The run with other figures in place of its own."""
+    figures = iter(figures)
+    return changed(run, lambda notebook: replace(notebook, figures=tuple(
+        next(figures) for _ in notebook.figures)))
 
 
 def altered(run, number):
     """The run with so many figures made different, every third, and the first cell with them."""
-    figures = [replace(f, reproduced="2.2122164", verdict="different") if i % 3 == 0
-               and i < 3 * number else f for i, f in enumerate(run.figures)]
-    first, *cells = run.cells
+    run = with_figures(run, [
+        replace(f, reproduced="2.2122164", verdict="different") if i % 3 == 0 and i < 3 * number
+        else f for i, f in enumerate(run.figures)])
+    notebook, *others = run.notebooks
+    first, *cells = notebook.cells
     first = replace(first, reproduced=first.published.replace("2.2122064", "2.2122164"))
-    return replace(run, figures=tuple(figures), cells=(first, *cells))
+    return replace(run, notebooks=(replace(notebook, cells=(first, *cells)), *others))
 
 
 def failed(run):
     """The run with its last cell, that cell's figures and its replicates failed."""
-    figures = [replace(f, reproduced=None, verdict="different", reason=ODD)
-               if f.figure.startswith("moving") else f for f in run.figures]
-    *cells, last = run.cells
-    d2l_joint, joint = run.joint
-    return replace(run, figures=tuple(figures), results={"d2l": run.results["d2l"]},
-                   cells=(*cells, replace(last, reproduced=None, reason=ODD)),
-                   joint=(d2l_joint, replace(joint, p_value=None, reason=ODD)),
-                   replicates=dict(run.replicates, straight_dope=None))
+    run = with_figures(run, [
+        replace(f, reproduced=None, verdict="different", reason=ODD)
+        if f.figure.startswith("moving") else f for f in run.figures])
+    first, notebook = run.notebooks
+    *cells, last = notebook.cells
+    return replace(run, notebooks=(first, replace(
+        notebook, result=None, cells=(*cells, replace(last, reproduced=None, reason=ODD)),
+        joint=replace(notebook.joint, p_value=None, reason=ODD), replicates=None)))
 
 
 class Page(HTMLParser):
@@ -113,7 +128,7 @@ def test_the_page_holds_every_published_figure_in_its_table(fresh, html):
     assert cells[::4] == [figure.published for figure in fresh.figures] and len(names) == 67
     assert cells[1::4] == [figure.reproduced for figure in fresh.figures]
     assert [text.split() for text in cells[3::4]] == [
-        [] if f.percentile is None else ["%.0f" % f.percentile] for f in fresh.figures]
+        [] if f.percentile is None else [f"{f.percentile:.0f}"] for f in fresh.figures]
 
 
 def test_the_page_marks_just_the_characters_that_differ(fresh):
@@ -160,23 +175,23 @@ def test_the_page_shows_the_data_of_the_published_picture(html):
 
 
 def test_the_histograms_name_the_published_errors_and_else_the_runs_own(fresh, html):
-    own = fresh.results["straight_dope"]
+    own = fresh.notebooks[1].result
     assert Page(html).texts["figcaption"][-6:] == [
         "w[0]; published: 0.000404", "w[1]; published: 3.65e-05", "b; published: 0.000535"] + [
-        "{}; reproduced: {:.3g}".format(name, error)
+        f"{name}; reproduced: {error:.3g}"
         for name, error in zip(("w[0]", "w[1]", "b"), [*own.w_error, own.b_error])]
     assert "this notebook published no final errors" in html
 
 
 def test_the_histograms_mark_what_was_published_not_what_came_out(fresh):
-    figures = tuple(replace(f, published="0.00077") if f.figure == "error in b" else f
-                    for f in fresh.figures)
-    page = Page(reports.to_html(replace(fresh, figures=figures)))
+    page = Page(reports.to_html(with_figures(fresh, [
+        replace(f, published="0.00077") if f.figure == "error in b" else f
+        for f in fresh.figures])))
     assert "b; published: 0.00077" in page.texts["figcaption"]
 
 
 def test_a_histogram_counts_every_replicate_and_has_its_mark_where_it_belongs(fresh):
-    errors = fresh.replicates["d2l"].b_error
+    errors = fresh.notebooks[0].replicates.b_error
     (axes,) = charts.histogram(errors, 0.00053549, "published", "b").axes
     assert sum(bar.get_height() for bar in axes.patches) == 1000
     (line,) = axes.lines
@@ -189,7 +204,8 @@ def test_a_training_curve_lies_over_the_band_of_the_replicates(fresh, notebook, 
     figures = [replace(f, reproduced="1e-4") for f in fresh.figures
                if f.notebook == notebook and f.figure.startswith(("loss", "moving"))]
     published_losses = numpy.array([float(figure.published) for figure in figures])
-    losses = getattr(fresh.replicates[notebook], name)
+    (own,) = [own for own in fresh.notebooks if own.notebook == notebook]
+    losses = getattr(own.replicates, name)
     above, below = charts.curve(figures, losses, xs[0], "x").axes
     assert above.get_yscale() == "log"
     ordered = numpy.sort(losses, axis=0)
@@ -219,7 +235,8 @@ def test_a_failed_computation_leaves_a_page_that_says_why(fresh, html):
     assert len(page.outputs) == 2 * len(CELLS) - 1
     assert len(page.images) == len(Page(html).images) - 1 - 3  # no data of a run, no histograms
     assert "training failed, so nothing is marked" not in failure  # there are no histograms
-    assert "training failed, so nothing is marked" in reports.to_html(replace(fresh, results={}))
+    assert "training failed, so nothing is marked" in reports.to_html(changed(
+        fresh, lambda notebook: replace(notebook, result=None)))
     assert "script" not in page.tags
     failure.encode("utf-8")
 
@@ -260,8 +277,9 @@ def test_junit_has_a_case_for_each_figure_and_a_failure_for_each_different_one(f
 
 
 def test_junit_fails_for_unusual_and_failed_replicates_and_holds_any_words(fresh):
-    d2l_joint, joint = fresh.joint
-    rare = replace(fresh, joint=(replace(d2l_joint, p_value=0.001), joint))
+    first, second = fresh.notebooks
+    rare = replace(fresh, notebooks=(
+        replace(first, joint=replace(first.joint, p_value=0.001)), second))
     (failure,) = ElementTree.fromstring(reports.to_junit(rare)).iter("failure")
     assert "d2l: as published, the training figures together are unusual" in failure.text
     suites = ElementTree.fromstring(reports.to_junit(failed(fresh)))
@@ -339,7 +357,7 @@ def browser(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     home = tmp_path_factory.mktemp("chromium")
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % home):
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={home}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(

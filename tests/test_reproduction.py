@@ -1,16 +1,17 @@
 """The published figures, and that a wrong one is not called right."""
-import importlib
 import json
 import re
+import sys
 from collections import Counter
 from dataclasses import replace
 
 import numpy
 import pytest
 
-from d2l_linreg import as_published, d2l, published, reproduce, straight_dope, train
-from d2l_linreg.reproduction import reproduce as reproduction
+from d2l_linreg import as_published, d2l, engines, published, reproduce, straight_dope, train
 from d2l_linreg.compat.mxnet import mx, numpy_semantics, seeded
+from d2l_linreg.reproduction import figures
+from d2l_linreg.reproduction import reproduce as reproduction
 from d2l_linreg.reproduction.environment import shortfalls
 from d2l_linreg.settings import NOTEBOOKS
 
@@ -119,23 +120,21 @@ def test_a_computation_that_raises_without_a_word_is_different_too(monkeypatch):
     assert reasons == {"AssertionError: "}
 
 
-@pytest.mark.parametrize("engine, function", [
-    ("compiled", "_graph"), ("scan", "trajectory"), ("fused", "_graph"), ("fused", "prepare")])
-def test_a_fault_in_any_engine_makes_the_training_figures_different(engine, function, monkeypatch):
-    module = importlib.import_module("d2l_linreg.engines." + engine)
-    faultless = getattr(module, function)
+@pytest.mark.parametrize("fault", [
+    lambda own, settings: (own, replace(settings, learning_rate=settings.learning_rate * 1.05)),
+    lambda own, settings: (replace(own, loss_factor=1), settings)], ids=["rate", "loss"])
+@pytest.mark.parametrize("engine", ["compiled", "scan", "fused"])
+def test_a_fault_in_any_engine_makes_the_training_figures_different(engine, fault, monkeypatch):
+    faultless = engines.find(engine)
 
-    def faulty(notebook, *arguments):
-        if function == "prepare" or engine != "fused":
-            settings, *rest = arguments
-            arguments = replace(settings, learning_rate=settings.learning_rate * 1.05), *rest
-            return faultless(notebook, *arguments)
-        return faultless("straight_dope", *arguments)  # a loss not halved
+    class Faulty(faultless):
+        def __init__(self, own, settings, num_features):
+            super().__init__(*fault(own, settings), num_features)
 
-    monkeypatch.setattr(module, function, faulty)
+    monkeypatch.setattr(sys.modules[faultless.__module__], faultless.__name__, Faulty)
     different = [f for f in reproduce("d2l", runs=0).figures if f.verdict == "different"]
     assert len(different) == 6
-    assert "engine {!r} prints".format(engine) in different[0].reason
+    assert f"engine {engine!r} prints" in different[0].reason
 
 
 @pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
@@ -151,7 +150,7 @@ def test_a_figure_off_by_more_than_the_bound_is_different(monkeypatch):
     text = published.text("straight_dope", "training")
     off = text.replace("7.71709577181", "7.73")  # 1.7e-3 of its value; the bound is 1.2e-3
     cell = published.document("straight_dope")["cells"][-1]
-    verdicts = [f.verdict for f in reproduction.compare_cell("straight_dope", cell, off)]
+    verdicts = [f.verdict for f in figures.compare_cell("straight_dope", cell, off)]
     assert verdicts == ["different"] + ["identical (recovered shuffle)"] * 9
 
 
@@ -174,12 +173,12 @@ def test_where_figures_can_be_exact_rounding_is_no_excuse(monkeypatch):
 def test_a_figure_that_is_not_a_number_is_different():
     cell = published.document("d2l")["cells"][-1]
     text = cell["text"].replace("0.00053549", "nan")
-    assert [f.verdict for f in reproduction.compare_cell("d2l", cell, text)][-1] == "different"
+    assert [f.verdict for f in figures.compare_cell("d2l", cell, text)][-1] == "different"
 
 
 def test_other_words_around_the_same_figures_are_different():
     cell = published.document("d2l")["cells"][0]
-    (first, *_) = reproduction.compare_cell("d2l", cell, cell["text"].replace(":", " ="))
+    (first, *_) = figures.compare_cell("d2l", cell, cell["text"].replace(":", " ="))
     assert first.verdict == "different"
 
 
@@ -187,9 +186,9 @@ def test_rounding_bounds_are_what_the_derivation_comes_to():
     # On paper: u = 2.384e-7; for d2l h = 0.03, u/sqrt(3)/sqrt(0.06) = 5.62e-7, times
     # 4 sqrt(2) = 3.18e-6. For straight_dope h = 0.002: 2.18e-6 * 4 sqrt(2) = 1.231e-5,
     # by 0.01 is 1.231e-3.
-    assert float(reproduction.rounding_bound("d2l", "error in b", "1")) == pytest.approx(
+    assert float(figures.rounding_bound("d2l", "error in b", "1")) == pytest.approx(
         3.18e-6, rel=5e-3)
-    assert float(reproduction.rounding_bound("straight_dope", "moving average", "1")) == (
+    assert float(figures.rounding_bound("straight_dope", "moving average", "1")) == (
         pytest.approx(1.231e-3, rel=5e-3))
 
 
@@ -206,5 +205,5 @@ def test_unknown_notebook_and_device_are_refused():
     with pytest.raises(ValueError, match="ctx is 'tpu'"):
         reproduce(ctx="tpu")
     for runs in (1, 999, -1):
-        with pytest.raises(ValueError, match="runs is {}".format(runs)):
+        with pytest.raises(ValueError, match=f"runs is {runs}"):
             reproduce(runs=runs)

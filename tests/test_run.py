@@ -11,8 +11,9 @@ import nbformat
 import pytest
 
 from d2l_linreg import published
-from d2l_linreg.originals import notebook_files as documents, execution
 from d2l_linreg.cli import main
+from d2l_linreg.originals import execution
+from d2l_linreg.originals import notebook_files as documents
 from d2l_linreg.reproduction.environment import shortfalls
 
 FOLDER = Path(os.environ.get("ORIGINALS", "/nowhere"))
@@ -71,7 +72,7 @@ print('Error in estimating b', 4.2 - b)
 STRAIGHT_DOPE = """\
 Notedown's form.
 
-```{.python .input  n=1}
+```{{.python .input  n=1}}
 import mxnet as mx
 from mxnet import nd, autograd
 mx.random.seed(1)
@@ -81,20 +82,20 @@ print(X[0])
 print(y[0])
 ```
 
-```{.json .output n=1}
-[{"name": "stdout", "output_type": "stream", "text": %s}]
+```{{.json .output n=1}}
+[{{"name": "stdout", "output_type": "stream", "text": {}}}]
 ```
 
-```{.python .input  n=2}
+```{{.python .input  n=2}}
 loader = mx.io.NDArrayIter(X, y, 4, shuffle=True)
 loader.next().data[0]
 ```
 
-```{.json .output n=2}
-[{"output_type": "execute_result", "data": {"text/plain": %s}}]
+```{{.json .output n=2}}
+[{{"output_type": "execute_result", "data": {{"text/plain": {}}}}}]
 ```
 
-```{.python .input  n=3}
+```{{.python .input  n=3}}
 w, b = nd.random_normal(shape=(2,1)), nd.random_normal(shape=1)
 w.attach_grad()
 b.attach_grad()
@@ -108,15 +109,15 @@ for epoch in range(2):
         for p in (w, b):
             p[:] = p - .001 * p.grad
         average = .99 * average + .01 * loss.asscalar()
-        if i %% 500 == 499:
-            print("Epoch %%s, batch %%s. Moving avg of loss: %%s" %% (epoch, i, average))
+        if i % 500 == 499:
+            print("Epoch %s, batch %s. Moving avg of loss: %s" % (epoch, i, average))
 ```
 
-```{.json .output n=3}
-[{"name": "stdout", "output_type": "stream", "text": %s}]
+```{{.json .output n=3}}
+[{{"name": "stdout", "output_type": "stream", "text": {}}}]
 ```
-""" % tuple(json.dumps(published.text("straight_dope", cell))
-            for cell in ("example", "mini-batch", "training"))
+""".format(*tuple(json.dumps(published.text("straight_dope", cell))
+            for cell in ("example", "mini-batch", "training")))
 
 
 @pytest.mark.parametrize("text, notebook", [(D2L, "d2l"), (STRAIGHT_DOPE, "straight_dope")])
@@ -166,7 +167,7 @@ def test_the_command_writes_notebook_and_page_and_never_its_input(tmp_path, caps
     assert main(["run", "book.md"]) == 2
     assert "'book-executed.ipynb' exists; name another file" in capsys.readouterr().err
     assert main(["run", "book-executed.ipynb", "--output", "book-executed.ipynb"]) == 2
-    assert "is NOTEBOOK itself, which is only read" in capsys.readouterr().err
+    assert "two are the same; name a file for each" in capsys.readouterr().err
     assert main(["run", "book-executed.ipynb", "--output", "again.ipynb"]) == 0
 
 

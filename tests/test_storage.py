@@ -137,7 +137,8 @@ def test_seeing_that_a_file_can_be_written_disturbs_nobody_who_writes_it(tmp_pat
     unfinished = tmp_path / "result.part"
     unfinished.write_bytes(b"half of it")
     with ThreadPoolExecutor(4) as pool:  # workers of one launch all see to it at once
-        list(pool.map(storage.check_writable, [str(tmp_path / "result")] * 400))
+        list(pool.map(lambda path: storage.check_writable("it", path),
+                      [str(tmp_path / "result")] * 400))
     assert unfinished.read_bytes() == b"half of it" and len(list(tmp_path.iterdir())) == 1
 
 

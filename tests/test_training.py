@@ -49,7 +49,7 @@ def test_result_of_the_d2l_notebook():
     assert result.w.shape == (2,) and isinstance(result.w, numpy.ndarray)
     assert isinstance(result.b, float) and isinstance(result.b_error, float)
     numpy.testing.assert_allclose(result.w + result.w_error, [2, -3.4], rtol=1e-7)
-    assert ["%f" % loss for loss in result.epoch_losses] == ["0.040481", "0.000160", "0.000050"]
+    assert [f"{loss:f}" for loss in result.epoch_losses] == ["0.040481", "0.000160", "0.000050"]
     assert result.moving_losses is None
     assert result.ctx == mx.cpu() and result.seconds > 0
     assert result.batch_losses.shape == (300,)

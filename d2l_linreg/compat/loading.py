@@ -4,10 +4,13 @@ A current NumPy lacks an alias that MXNet reads, and MXNet's OpenBLAS does not k
 CPUs. An import hook mends both around the import of `mxnet`; until then nothing changes.
 """
 import contextlib
-import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
 
 # Aliases of Python's own types that NumPy 1.24 dropped and MXNet still reads.
 _NUMPY_ALIASES = {"bool": bool, "int": int}
@@ -19,22 +22,15 @@ _WHEELS = (
 )
 
 
-def cpu_has_fma():
+def cpu_has_fma() -> bool:
     """Whether this CPU has AVX2 and FMA, which OpenBLAS's Haswell kernel needs."""
-    from numpy.core import _multiarray_umath
+    from numpy.core._multiarray_umath import __cpu_features__ as features
 
-    features = getattr(_multiarray_umath, "__cpu_features__", None)
-    if features is not None:
-        return bool(features.get("AVX2") and features.get("FMA3"))
-    try:  # NumPy before 1.19 does not tell; Linux does
-        with open("/proc/cpuinfo", encoding="utf-8") as cpus:
-            return {"avx2", "fma"} <= set(cpus.read().split())
-    except OSError:
-        return False
+    return bool(features.get("AVX2") and features.get("FMA3"))
 
 
 @contextlib.contextmanager
-def _fma_kernel():
+def _fma_kernel() -> Iterator[None]:
     """Let OpenBLAS, which reads the variable once as it loads, use fused multiply-adds."""
     if "OPENBLAS_CORETYPE" in os.environ or not cpu_has_fma():
         yield
@@ -46,12 +42,12 @@ def _fma_kernel():
         del os.environ["OPENBLAS_CORETYPE"]
 
 
-def _restore_numpy_aliases():
+def _restore_numpy_aliases() -> None:
     import numpy
 
     if numpy.__version__.split(".")[0] != "1":
-        raise ImportError("MXNet reads names that NumPy 2 dropped, and NumPy {} is installed; "
-                          "pip install 'numpy<2'".format(numpy.__version__))
+        raise ImportError(f"MXNet reads names that NumPy 2 dropped, and NumPy {numpy.__version__} "
+                          "is installed; pip install 'numpy<2'")
     for name, alias in _NUMPY_ALIASES.items():
         if not hasattr(numpy, name):
             setattr(numpy, name, alias)
@@ -62,20 +58,19 @@ class MXNetFinder:
 
     prepared = False  # whether it was this finder that MXNet came by
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find MXNet; of everything else, nothing."""
         if name != "mxnet":
             return None
-        sys.meta_path.remove(self)
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            sys.meta_path.insert(0, self)
-        if spec is not None:
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self._execute(execute, module)
+            # An attribute of this one loader, which Python makes anew for each import
+            vars(spec.loader)["exec_module"] = lambda module: self._execute(execute, module)
         return spec
 
-    def _execute(self, execute, module):
+    def _execute(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what NumPy dropped, and of MXNet's old syntax
             _restore_numpy_aliases()

@@ -3,6 +3,7 @@ import contextlib
 import ctypes
 import threading
 import warnings
+from collections.abc import Iterator
 
 import mxnet as mx
 
@@ -19,7 +20,7 @@ _IMPORTED_EARLIER = (
 )
 
 
-def blas_kernel():
+def blas_kernel() -> str | None:
     """The name of the kernel that MXNet's OpenBLAS runs, None where it does not tell."""
     library = ctypes.CDLL(mx.libinfo.find_lib_path()[0])
     try:
@@ -30,12 +31,12 @@ def blas_kernel():
     return corename().decode()
 
 
-if not finder.prepared and cpu_has_fma() and blas_kernel() not in FMA_KERNELS + (None,):
+if not finder.prepared and cpu_has_fma() and blas_kernel() not in (*FMA_KERNELS, None):
     warnings.warn(_IMPORTED_EARLIER.format(kernel=blas_kernel()), stacklevel=2)
 
 
 @contextlib.contextmanager
-def numpy_semantics(active):
+def numpy_semantics(active: bool) -> Iterator[None]:
     """MXNet's NumPy shapes and arrays on or off, for this thread, inside the block only."""
     scopes = [mx.util.np_shape, mx.util.np_array]  # MXNet refuses NumPy arrays without shapes
     first, second = scopes if active else reversed(scopes)
@@ -47,7 +48,7 @@ _generator = threading.Lock()  # MXNet has one generator for the whole process
 
 
 @contextlib.contextmanager
-def reseeded(seed):
+def reseeded(seed: int) -> Iterator[None]:
     """MXNet's random generator at `seed` inside the block.
 
     Its state can be neither read nor put back. So a number is taken from it first,
@@ -63,7 +64,7 @@ def reseeded(seed):
 
 
 @contextlib.contextmanager
-def seeded(seed):
+def seeded(seed: int) -> Iterator[None]:
     """`reseeded`, on the CPU and for one thread at a time: for drawing, not for long."""
     with _generator, mx.cpu(), reseeded(seed):
         yield

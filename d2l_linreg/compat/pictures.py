@@ -1,16 +1,18 @@
 """How matplotlib drew, in Jupyter, when the notebooks were run."""
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 import numpy
 
 # What Jupyter's inline backend set until 2021
-_INLINE = {"figure.figsize": (6, 4), "figure.dpi": 72, "figure.subplot.bottom": 0.125,
+_INLINE: Any = {"figure.figsize": (6, 4), "figure.dpi": 72, "figure.subplot.bottom": 0.125,
            "font.size": 10}
 
 
 @contextlib.contextmanager
-def pictures_of_then():
+def pictures_of_then() -> Iterator[None]:
     """Figures of Jupyter's old size, and scatter plots on the old axes, inside the block.
 
     Until version 3.1 matplotlib left room for the markers, too: their radius in pixels, by
@@ -21,7 +23,7 @@ def pictures_of_then():
 
     plain = Axes.scatter
 
-    def scatter(self, *arguments, **keywords):
+    def scatter(self: Axes, *arguments: Any, **keywords: Any) -> Any:
         pixel = [numpy.ptp(self.get_xlim()) / self.bbox.width,
                  numpy.ptp(self.get_ylim()) / self.bbox.height]
         points = plain(self, *arguments, **keywords)

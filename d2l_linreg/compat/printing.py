@@ -1,5 +1,7 @@
 """How NumPy prints arrays: today, and in 2017; inside a block, and afterwards as before."""
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy
 
@@ -7,11 +9,13 @@ _DEFAULTS = dict(precision=8, threshold=1000, edgeitems=3, linewidth=75, suppres
                  nanstr="nan", infstr="inf", formatter=None, sign="-", floatmode="maxprec",
                  legacy=False)
 
-_string_function = None  # what was set here last; NumPy does not tell what anyone else set
+_string_function: Callable[[numpy.ndarray], str] | None = None  # set here last; NumPy keeps
+# to itself what anyone else set
 
 
 @contextlib.contextmanager
-def _printing(string_function, **options):
+def _printing(string_function: Callable[[numpy.ndarray], str] | None,
+              **options: Any) -> Iterator[None]:
     global _string_function
     previous, _string_function = _string_function, string_function
     numpy.set_string_function(string_function, repr=False)
@@ -23,18 +27,21 @@ def _printing(string_function, **options):
         numpy.set_string_function(previous, repr=False)
 
 
-def default_printing():
+def default_printing() -> contextlib.AbstractContextManager[None]:
     """NumPy's own way to print inside the block, whatever a caller has set."""
     return _printing(None)
 
 
-def printing_of_2017():
+def printing_of_2017() -> contextlib.AbstractContextManager[None]:
     """The way of NumPy before 1.14 inside the block, which also tells MXNet's arrays."""
-    return _printing(_str_of_2017, legacy="1.13")
+    return _printing(str_of_2017, legacy="1.13")
 
 
-def _str_of_2017(array):
-    # NumPy before 1.14 went by way of float64.
+PRINTING = {2017: printing_of_2017, 2019: default_printing}
+
+
+def str_of_2017(array: numpy.ndarray) -> str:
+    """An array's text by NumPy before 1.14, which went by way of float64."""
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
         array = array.astype("float64")
-    return numpy.array_str(array)
+    return numpy.array2string(array, legacy="1.13")

@@ -10,7 +10,7 @@ from .mxnet import mx
 _nd_normal, _np_normal = mx.nd.random.normal, mx.np.random.normal
 
 
-def normal_2017(shape, loc=0, scale=1):
+def normal_2017(shape: tuple[int, ...], loc: float = 0, scale: float = 1) -> mx.nd.NDArray:
     """Normal numbers by the stream of 2017, `mxnet.nd.NDArray` of float32, on the CPU.
 
     Bit for bit what `nd.random_normal` of MXNet 0.11.0 gives.
@@ -18,6 +18,6 @@ def normal_2017(shape, loc=0, scale=1):
     return _np_normal(loc, scale, shape, ctx=mx.cpu()).as_nd_ndarray()
 
 
-def normal_2019(shape, loc=0, scale=1):
+def normal_2019(shape: tuple[int, ...], loc: float = 0, scale: float = 1) -> mx.np.ndarray:
     """Normal numbers by the stream of 2019, `mxnet.np.ndarray` of float32, on the CPU."""
     return _nd_normal(loc, scale, shape, ctx=mx.cpu()).as_np_ndarray()

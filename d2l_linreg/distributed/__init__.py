@@ -1,1 +1,1 @@
-"""Several devices and several processes that train together."""
+"""The devices and processes that train together, and how they are started."""

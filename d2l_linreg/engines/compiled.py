@@ -1,60 +1,68 @@
 """Engine "compiled": the notebooks' steps, ten to a compiled MXNet graph. Same bits, sooner."""
 import functools
+from collections.abc import Iterator
+
+import numpy
 
 from ..compat.mxnet import mx
-from .autograd import as_nd, mean_loss  # noqa: F401, as every engine has one
+from ..settings import Notebook, Settings
+from .engine import Engine, as_nd
 
 nd, sym = mx.nd, mx.sym
 
-dtype = "float32"
 # More steps in a graph take longer to build than they save, and in a wide graph the call is
 # nothing beside the step.
 STEPS, WIDE = 10, 2**16
 
 
-def prepare(notebook, settings, num_features):
-    """Get ready to train as a notebook does; see `autograd.prepare`.
+class Compiled(Engine):
+    """The operators that "autograd" records, and those of their gradient, in the same order.
 
-    Each batch goes through the operators that "autograd" records, and through those of its
-    gradient, in the same order: so the results are the same, bit for bit.
+    So the results are the same, bit for bit.
     """
-    batch_size = settings.batch_size
-    steps = STEPS if batch_size * num_features <= WIDE else 1
-    # Compiled for this call alone: a graph owns its buffers, so threads cannot share one.
-    graph = functools.lru_cache(None)(functools.partial(_graph, notebook, settings))
 
-    def epoch(features, labels, w, b, rows):
+    def __init__(self, own: Notebook, settings: Settings, num_features: int) -> None:
+        super().__init__(own, settings, num_features)
+        self.steps = STEPS if settings.batch_size * num_features <= WIDE else 1
+        # Compiled for this call alone: a graph owns its buffers, so threads cannot share one.
+        self.graph = functools.cache(functools.partial(_graph, own, settings))
+
+    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
+              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+        """Visit examples once; see `Engine.epoch`."""
+        batch_size = self.settings.batch_size
         features, labels, w, b = map(as_nd, (features, labels, w, b))
         rows = nd.array(rows, dtype="int32", ctx=features.context)
-        params, start = (w, b), 0
+        params, start = [w, b], 0
         while start < len(rows):
-            taken = steps if start + steps * batch_size <= len(rows) else 1
+            taken = self.steps if start + self.steps * batch_size <= len(rows) else 1
             batches = rows[start:start + taken * batch_size]
-            losses, *params = graph(taken)(features, batches, *params, labels)
+            losses, *params = self.graph(taken)(features, batches, *params, labels)
             start += taken * batch_size
             yield losses.asnumpy()
         w[:], b[:] = params
 
-    return epoch
 
-
-def _graph(notebook, settings, steps):
+def _graph(own: Notebook, settings: Settings, steps: int) -> mx.nd.CachedOp:
     """`steps` steps: of features, rows, w, b, labels to the batches' losses, w, b."""
     lr, batch_size = settings.learning_rate, settings.batch_size
+    slope = 2 * own.loss_factor * (1 if own.sums_loss else 1 / batch_size)
     features, rows, w, b, labels = map(sym.var, ("features", "rows", "w", "b", "labels"))
-    batches = sym.take(features, rows), sym.take(labels, rows).reshape((-1, 1))
+    examples = [sym.take(features, rows), sym.take(labels, rows).reshape((-1, 1))]
     if steps > 1:
-        batches = (sym.split(array, steps, axis=0) for array in batches)
+        examples = [sym.split(array, steps, axis=0) for array in examples]
     losses = []
-    for X, y in zip(*batches):
+    for X, y in zip(*examples, strict=True):
         residual = sym.broadcast_sub(sym.broadcast_add(sym.dot(X, w), b), y)
-        if notebook == "d2l":
-            losses.append(sym.mean(residual ** 2 / 2))
-            gradient, scale = residual, lambda grad: lr * grad / batch_size
-        else:
-            losses.append(sym.mean(residual ** 2))
-            gradient, scale = 2 * residual * (1 / batch_size), lambda grad: lr * grad
-        w = w - scale(sym.dot(X, gradient, transpose_a=True))
-        b = b - scale(sym.sum(gradient, axis=0))
+        losses.append(sym.mean(_times(own.loss_factor, residual ** 2)))
+        gradient = _times(slope, residual)
+        w, b = (param - (lr * grad / batch_size if own.sums_loss else lr * grad)
+                for param, grad in ((w, sym.dot(X, gradient, transpose_a=True)),
+                                    (b, sym.sum(gradient, axis=0))))
     losses = sym.concat(*losses, dim=0)
     return nd.CachedOp(sym.Group([losses, w, b]), [("static_alloc", True), ("static_shape", True)])
+
+
+def _times(factor: float, symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    """A product; with 1 no operator, each of which costs as much as a small step's arithmetic."""
+    return symbol if factor == 1 else factor * symbol

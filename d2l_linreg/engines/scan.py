@@ -1,48 +1,56 @@
-"""Engine "scan": steps as affine maps, whose products are regrouped into a tree. In float64.
+r"""Engine "scan": steps as affine maps, whose products are regrouped into a tree. In float64.
 
-A step on a squared loss takes the parameters, written :math:`\\theta = [w; b; 1]`, to
-:math:`(I - c A^T Z)\\theta`: the rows of :math:`A` are :math:`[x, 1, 0]`, those of :math:`Z`
-:math:`[x, 1, -y]`, so that :math:`Z\\theta` are the residuals of the batch. Products of two
+A step on a squared loss takes the parameters, written :math:`\theta = [w; b; 1]`, to
+:math:`(I - c A^T Z)\theta`: the rows of :math:`A` are :math:`[x, 1, 0]`, those of :math:`Z`
+:math:`[x, 1, -y]`, so that :math:`Z\theta` are the residuals of the batch. Products of two
 neighbours, then of two such products, and so on, make the tree; down it come the parameters
 before every step. NumPy multiplies these many small matrices several times faster than MXNet.
 """
+from collections.abc import Iterator
+
 import numpy
 
 from ..compat.mxnet import mx
-from .autograd import as_nd, mean_loss  # noqa: F401, as every engine has one
+from ..errors import ArgumentError
+from ..settings import Notebook, Settings
+from .engine import Engine, as_nd
 
-dtype = "float64"
 MAX_FEATURES = 32  # a map holds (num_features + 2)**2 numbers; from about 48 on, steps are cheaper
 
 
-def prepare(notebook, settings, num_features):
-    """Get ready to train as a notebook does; see `autograd.prepare`.
+class Scan(Engine):
+    """The notebook's steps in float64, up to rounding.
 
-    Equal to the notebook's steps in float64, up to rounding. Losses are not finite where
-    training diverges or a product of maps overflows.
+    Losses are not finite where training diverges or a product of maps overflows.
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there are more than `MAX_FEATURES` features.
     """
-    if num_features > MAX_FEATURES:
-        raise ValueError("engine is 'scan' and there are {} features; it is for at most {}: use "
-                         "'compiled', faster there".format(num_features, MAX_FEATURES))
 
-    def epoch(features, labels, w, b, rows):
+    dtype = "float64"
+
+    def __init__(self, own: Notebook, settings: Settings, num_features: int) -> None:
+        super().__init__(own, settings, num_features)
+        if num_features > MAX_FEATURES:
+            raise ArgumentError(
+                f"engine is 'scan' and there are {num_features} features; it is for at most "
+                f"{MAX_FEATURES}: use 'compiled', faster there")
+
+    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
+              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+        """Visit examples once; see `Engine.epoch`."""
         features, labels = map(as_nd, (features, labels))
         rows = mx.nd.array(rows, dtype="int32", ctx=features.context)
         Z = residual_rows(features.take(rows).asnumpy(), labels.take(rows).asnumpy())
         theta = numpy.concatenate([w.asnumpy().ravel(), b.asnumpy(), [1]])
-        losses, thetas = trajectory(notebook, settings, Z, theta)
+        losses, thetas = trajectory(self.own, self.settings, Z, theta)
         w[:], b[:] = thetas[-1, :-2].reshape(w.shape), thetas[-1, -2:-1]
         yield losses
 
-    return epoch
 
-
-def residual_rows(features, labels):
+def residual_rows(features: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
     """The rows [x, 1, -y] of examples.
 
     Parameters
@@ -57,12 +65,14 @@ def residual_rows(features, labels):
     return numpy.column_stack([features, numpy.ones(len(labels)), -labels.astype("float64")])
 
 
-def trajectory(notebook, settings, Z, theta):
+def trajectory(own: Notebook, settings: Settings, Z: numpy.ndarray,
+               theta: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
     """All losses and parameters along a training run.
 
     Parameters
     ----------
-    notebook : {"d2l", "straight_dope"}
+    own : Notebook
+        Whose steps.
     settings : Settings
     Z : numpy.ndarray, shape (num_examples, num_features + 2)
         Rows of `residual_rows`, in the order of visiting.
@@ -82,20 +92,20 @@ def trajectory(notebook, settings, Z, theta):
     Z = numpy.append(Z, numpy.zeros((missing, len(theta))), axis=0).reshape(-1, size, len(theta))
     examples = numpy.full(len(Z), size)
     examples[-1] -= missing
-    half = 1 / 2 if notebook == "d2l" else 1
-    rate = 2 * half * settings.learning_rate / settings.batch_size
+    rate = 2 * own.loss_factor * settings.learning_rate / settings.batch_size
     with numpy.errstate(over="ignore", invalid="ignore"):  # the losses tell
         maps = Z.transpose(0, 2, 1) @ (-rate * Z)
         maps[:, -1] = 0  # the 1 in theta stays
         maps += numpy.eye(len(theta))
         thetas = _states(maps, theta[:, None])
         residuals = (Z @ thetas[:-1])[:, :, 0]
-        return half * (residuals ** 2).sum(axis=1) / examples, thetas[:, :, 0]
+        losses = own.loss_factor * (residuals ** 2).sum(axis=1) / examples
+    return losses, thetas[:, :, 0]
 
 
-def _states(maps, state):
+def _states(maps: numpy.ndarray, state: numpy.ndarray) -> numpy.ndarray:
     """The state before each map, and after the last."""
-    states = numpy.empty((len(maps) + 1,) + state.shape)
+    states = numpy.empty((len(maps) + 1, *state.shape))
     if len(maps) == 1:
         states[0] = state
     else:

@@ -4,22 +4,23 @@ import importlib.util
 import numbers
 import random
 import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
 import numpy
 
-from ..training import train as training  # all that takes MXNet's own, before it is replaced
-from .. import d2l, published
+from .. import d2l, published, straight_dope  # noqa: F401, before MXNet's own is replaced
 from ..compat.mxnet import mx, reseeded
-from ..contexts import as_context
 from ..compat.pictures import pictures_of_then
-from ..compat.printing import default_printing, printing_of_2017
-from ..settings import known
+from ..compat.printing import PRINTING
 from ..compat.streams import normal_2017, normal_2019
+from ..contexts import as_context
+from ..settings import Notebook, known
 
 
 @contextlib.contextmanager
-def as_published(notebook, ctx=None):
+def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     """Have MXNet, inside the block, behave as it did when a notebook was run.
 
     The random stream starts as in a new process, and is the one of then: `np.random.normal`
@@ -47,11 +48,13 @@ def as_published(notebook, ctx=None):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If the notebook is unknown or, as a ContextError, `ctx` is.
 
     Examples
     --------
+    >>> from d2l_linreg import as_published
+    >>> import mxnet as mx
     >>> with as_published("straight_dope"):
     ...     mx.random.seed(1)
     ...     print(mx.nd.random_normal(shape=(10000, 2))[0])
@@ -59,21 +62,21 @@ def as_published(notebook, ctx=None):
     [-0.67765152  0.03629481]
     <NDArray 2 @cpu(0)>
     """
-    known(notebook)
+    own = known(notebook)
     default = as_context(ctx) if ctx is not None else mx.context.current_context()
     with contextlib.ExitStack() as stack:
         stack.enter_context(default)
         stack.enter_context(reseeded(0))
         stack.enter_context(pictures_of_then())
-        {"d2l": _enter_2019, "straight_dope": _enter_2017}[notebook](stack)
+        stack.enter_context(PRINTING[own.year]())
+        _PERIODS[own.year](stack, own)
         yield
 
 
-def _enter_2019(stack):
-    stack.enter_context(default_printing())
+def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
     normal = _drawing(normal_2019, mx.np.random.normal, ("loc", "scale", "size", "dtype", "ctx"))
     stack.enter_context(patch.object(mx.np.random, "normal", normal))
-    stack.enter_context(patch.object(random, "shuffle", _published_shuffle()))
+    stack.enter_context(patch.object(random, "shuffle", _published_shuffle(own)))
     if "d2l" not in sys.modules:
         found = importlib.util.find_spec("d2l")
         if found is None or found.origin is None:  # no package, or a mere folder
@@ -81,26 +84,29 @@ def _enter_2019(stack):
             stack.callback(sys.modules.pop, "d2l", None)
 
 
-def _enter_2017(stack):
-    stack.enter_context(printing_of_2017())
+def _enter_2017(stack: contextlib.ExitStack, own: Notebook) -> None:
     in_order = ("loc", "scale", "shape", "dtype", "ctx")
-    for module, name, names in ((mx.nd, "random_normal", in_order[:3] + ("ctx", "dtype")),
+    for module, name, names in ((mx.nd, "random_normal", (*in_order[:3], "ctx", "dtype")),
                                 (mx.nd.random, "normal", in_order),
                                 (mx.random, "normal", in_order)):
         normal = _drawing(normal_2017, getattr(module, name), names)
         stack.enter_context(patch.object(module, name, normal))
-    stack.enter_context(patch.object(mx.io, "NDArrayIter", _published_iterator()))
+    stack.enter_context(patch.object(mx.io, "NDArrayIter", _published_iterator(own)))
 
 
-def _drawing(stream, plain, names):
+_PERIODS = {2017: _enter_2017, 2019: _enter_2019}
+
+
+def _drawing(stream: Callable[..., Any], plain: Callable[..., Any],
+             names: tuple[str, ...]) -> Callable[..., Any]:
     """`plain`, with what it draws in float32 by numbers `loc` and `scale` taken from `stream`.
 
     `names` are those of its arguments, in their order.
     """
     shape_name = names[2]
 
-    def normal(*arguments, **keywords):
-        given = dict(zip(names, arguments), **keywords)
+    def normal(*arguments: Any, **keywords: Any) -> Any:
+        given = dict(zip(names, arguments, strict=False), **keywords)
         loc, scale = given.pop("loc", 0), given.pop("scale", 1)
         shape, ctx = given.pop(shape_name, None), given.pop("ctx", None)
         shape = (shape,) if isinstance(shape, numbers.Integral) else shape
@@ -108,7 +114,7 @@ def _drawing(stream, plain, names):
             return plain(*arguments, **keywords)
         covered = (
             len(arguments) <= len(names) and not given and isinstance(shape, (tuple, list))
-            and all(isinstance(length, numbers.Integral) and length > 0 for length in shape)
+            and all(isinstance(length, numbers.Integral) and int(length) > 0 for length in shape)
             and all(isinstance(number, numbers.Real) for number in (loc, scale)) and scale >= 0)
         if not covered:
             return plain(*arguments, **keywords)
@@ -119,14 +125,14 @@ def _drawing(stream, plain, names):
     return normal
 
 
-def _published_shuffle():
-    """`random.shuffle`, with d2l's published outcomes for its first shuffles of 0 to 999."""
+def _published_shuffle(own: Notebook) -> Callable[..., None]:
+    """`random.shuffle`, with the published outcomes for the first shuffles of 0 to 999."""
     plain = random.shuffle
-    beginnings = iter([published.document("d2l")["minibatch_rows"],
-                       *published.order("d2l").tolist()])
+    beginnings: Iterator[list[int]] = iter([published.document(own.name)["minibatch_rows"],
+                       *published.order(own.name).tolist()])
 
-    def shuffle(x, *arguments, **keywords):
-        ours = isinstance(x, list) and x == list(range(1000))
+    def shuffle(x: Any, *arguments: Any, **keywords: Any) -> None:
+        ours = isinstance(x, list) and x == list(range(own.num_examples))
         plain(x, *arguments, **keywords)
         if ours:
             beginning = next(beginnings, [])
@@ -136,18 +142,18 @@ def _published_shuffle():
     return shuffle
 
 
-def _published_iterator():
+def _published_iterator(own: Notebook) -> type:
     """MXNet's NDArrayIter, shuffling once; the first over 10,000 rows in the recovered order."""
-    recovered = [published.order("straight_dope")]
+    recovered = [published.order(own.name)]
 
     class NDArrayIter(mx.io.NDArrayIter):
         __doc__ = mx.io.NDArrayIter.__doc__
 
-        def __init__(self, *arguments, **keywords):
+        def __init__(self, *arguments: Any, **keywords: Any) -> None:
             plain = numpy.random.shuffle
 
-            def shuffle(rows):
-                if len(rows) == 10000 and recovered:
+            def shuffle(rows: numpy.ndarray) -> None:
+                if len(rows) == own.num_examples and recovered:
                     rows[:] = recovered.pop()
                 else:
                     plain(rows)

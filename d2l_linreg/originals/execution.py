@@ -1,9 +1,7 @@
 """Running someone's notebook in a real kernel, as published, and comparing its outputs."""
-import ast
 import itertools
 import os
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import nbformat
 from nbclient import NotebookClient
@@ -11,25 +9,35 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import v4
 
 from .. import published
+from ..errors import ArgumentError
+from ..reproduction.figures import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell
+from ..settings import NOTEBOOKS
 from . import notebook_files
-from ..reproduction.reproduce import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What a code cell printed when the notebook was stored, and what it prints now.
 
-    `verdict` is "identical" (trailing blanks aside), "to rounding" (a published training
-    cell, its figures within the stated bound) or "different"; `error` is what the cell
-    raised, if it did. `stored` and `verdict` are None where the notebook came without that
-    cell's text.
+    Attributes
+    ----------
+    cell : int
+        Its number in the notebook that is written, from 0.
+    stored : str or None
+        None where the notebook came without that cell's text.
+    fresh : str
+    verdict : str or None
+        "identical" (trailing blanks aside), "to rounding" (a published training cell, its
+        figures within the stated bound) or "different"; None where nothing was stored.
+    error : str or None
+        What the cell raised, if it did.
     """
 
     cell: int
-    stored: Optional[str]
+    stored: str | None
     fresh: str
-    verdict: Optional[str]
-    error: Optional[str] = None
+    verdict: str | None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,20 +46,20 @@ class Execution:
 
     notebook: nbformat.NotebookNode
     published_notebook: str
-    comparisons: Tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...]
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether no cell failed, and none prints something different."""
         return all(c.error is None and c.verdict != DIFFERENT for c in self.comparisons)
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = []
         for comparison in self.comparisons:
             if comparison.error is not None:
-                lines.append("cell {}: failed: {}".format(comparison.cell, comparison.error))
+                lines.append(f"cell {comparison.cell}: failed: {comparison.error}")
             elif comparison.stored is not None:
-                lines.append("cell {}: {}".format(comparison.cell, comparison.verdict))
+                lines.append(f"cell {comparison.cell}: {comparison.verdict}")
                 if comparison.verdict != IDENTICAL:
                     lines += _side_by_side(comparison.stored, comparison.fresh)
         if not lines:
@@ -59,15 +67,15 @@ class Execution:
         return "\n".join(lines)
 
 
-def _side_by_side(stored, fresh):
+def _side_by_side(stored: str, fresh: str) -> list[str]:
     rows = [("stored", "now"), ("------", "---")]
     rows += itertools.zip_longest(stored.splitlines(), fresh.splitlines(), fillvalue="")
     width = max(len(left) for left, _ in rows)
-    return ["    {} {} {}".format(left.ljust(width), " " if left == right else "|", right)
+    return [f"    {left.ljust(width)} {' ' if left == right else '|'} {right}"
             for left, right in rows]
 
 
-def published_notebook(notebook):
+def published_notebook(notebook: nbformat.NotebookNode) -> str:
     """Tell from its imports which published notebook this is.
 
     Parameters
@@ -82,33 +90,18 @@ def published_notebook(notebook):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If it does neither.
     """
-    names = set()
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        code = "\n".join(line for line in cell.source.splitlines()
-                         if not line.lstrip().startswith(("%", "!")))
-        try:
-            tree = ast.parse(code)
-        except SyntaxError:  # other magic; its imports cannot be told
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                names.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names.update(node.module + "." + alias.name for alias in node.names)
-    if names & {"d2l", "d2l_linreg.d2l", "mxnet.np", "mxnet.npx"}:
-        return "d2l"
-    if names & {"mxnet.nd", "mxnet.ndarray", "d2l_linreg.straight_dope"}:
-        return "straight_dope"
-    raise ValueError("the notebook's imports do not tell which MXNet it wants; say --as d2l or "
-                     "--as straight_dope")
+    names = notebook_files.imports(notebook)
+    for own in NOTEBOOKS.values():
+        if names & own.imports:
+            return own.name
+    raise ArgumentError("the notebook's imports do not tell which MXNet it wants; say --as d2l or "
+                        "--as straight_dope")
 
 
-def run(path, notebook="auto", ctx=None):
+def run(path: str, notebook: str = "auto", ctx: str | None = None) -> Execution:
     """Execute a notebook in a real kernel, in its own folder, with MXNet as published.
 
     A first cell is put before its own, `%load_ext d2l_linreg` and `%as_published`; all else
@@ -129,7 +122,7 @@ def run(path, notebook="auto", ctx=None):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If the file is no notebook, or its imports tell nothing and `notebook` is "auto".
     OSError
         If the kernel died.
@@ -141,7 +134,7 @@ def run(path, notebook="auto", ctx=None):
     for cell in fresh.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    line = " ".join(["%as_published", notebook] + ([ctx] if ctx else []))
+    line = " ".join(["%as_published", notebook, *([ctx] if ctx else [])])
     fresh.cells.insert(0, v4.new_code_cell(
         "# Shuffles come in orders found by search; they are not the authors' own.\n"
         "%load_ext d2l_linreg\n" + line))
@@ -154,16 +147,17 @@ def run(path, notebook="auto", ctx=None):
                        resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}}
                        ).execute()
     except DeadKernelError as error:
-        raise OSError("the kernel died while it ran {!r}: {}".format(path, error)) from error
-    pairs = zip([None] + stored.cells, fresh.cells)
+        raise OSError(f"the kernel died while it ran {path!r}: {error}") from error
+    pairs = zip([None, *stored.cells], fresh.cells, strict=True)
     return Execution(fresh, notebook, tuple(
         _compare(number, was, now, notebook)
         for number, (was, now) in enumerate(pairs) if now.cell_type == "code"))
 
 
-def _compare(number, was, now, notebook):
+def _compare(number: int, was: nbformat.NotebookNode | None, now: nbformat.NotebookNode,
+             notebook: str) -> Comparison:
     errors = [output for output in now.outputs if output.output_type == "error"]
-    error = "{}: {}".format(errors[0].ename, errors[0].evalue) if errors else None
+    error = f"{errors[0].ename}: {errors[0].evalue}" if errors else None
     stored = notebook_files.printed(was) if was is not None else ""
     fresh = notebook_files.printed(now)
     if not stored:  # a picture, say, has no text to compare

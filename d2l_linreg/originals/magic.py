@@ -1,12 +1,16 @@
 """In Jupyter: `%load_ext d2l_linreg`, then `%as_published d2l` or `%as_published off`."""
+import contextlib
+from typing import Any
+
 from ..contexts import as_context
-from .as_published import as_published
+from ..errors import ArgumentError
 from ..settings import known
+from .as_published import as_published
 
-_scope = None
+_scope: contextlib.AbstractContextManager[None] | None = None
 
 
-def _switch(scope):
+def _switch(scope: contextlib.AbstractContextManager[None] | None) -> None:
     """Leave the scope that is entered, if any, and enter another, if any."""
     global _scope
     if _scope is not None:
@@ -16,7 +20,7 @@ def _switch(scope):
         scope.__enter__()
 
 
-def _as_published(line):
+def _as_published(line: str) -> None:
     """`%as_published d2l|straight_dope [CTX]` until `%as_published off`.
 
     From here on MXNet behaves as it did when that notebook was run; see
@@ -31,15 +35,15 @@ def _as_published(line):
         as_context(*words[1:] or ["cpu"])
         _switch(as_published(*words))
     else:
-        raise ValueError("%as_published takes d2l, straight_dope or off, not {!r}".format(line))
+        raise ArgumentError(f"%as_published takes d2l, straight_dope or off, not {line!r}")
 
 
-def load_ipython_extension(ipython):
+def load_ipython_extension(ipython: Any) -> None:
     """Called by `%load_ext d2l_linreg`."""
     ipython.register_magic_function(_as_published, magic_name="as_published")
 
 
-def unload_ipython_extension(ipython):
+def unload_ipython_extension(ipython: Any) -> None:
     """Called by `%unload_ext d2l_linreg`."""
     _switch(None)
     del ipython.magics_manager.magics["line"]["as_published"]

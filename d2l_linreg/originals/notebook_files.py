@@ -1,17 +1,21 @@
 """Reading a notebook in the forms in which it travels: .ipynb, or Markdown with outputs."""
+import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from markdown_it import MarkdownIt
 from nbformat import v4
 
+from ..errors import ArgumentError
+
 _INPUT = re.compile(r"python3?\b|\{\.python\s+\.input\b")
 _OUTPUT = re.compile(r"\{\.json\s+\.output\b")
 
 
-def read(path):
+def read(path: str) -> nbformat.NotebookNode:
     """Read a notebook.
 
     Parameters
@@ -25,27 +29,27 @@ def read(path):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If the file holds neither a notebook nor a cell of Python.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError("{!r} is not text in UTF-8: {}".format(path, error)) from error
+        raise ArgumentError(f"{path!r} is not text in UTF-8: {error}") from error
     is_notebook = path.endswith(".ipynb")
     try:
         notebook = nbformat.reads(text, as_version=4) if is_notebook else from_markdown(text)
         nbformat.validate(notebook, relax_add_props=True)
     except Exception as error:  # of several kinds, by what is broken
-        raise ValueError("{!r} is not a {}: {}".format(
-            path, "Jupyter notebook" if is_notebook else "notebook in Markdown", error)) from error
+        what = "Jupyter notebook" if is_notebook else "notebook in Markdown"
+        raise ArgumentError(f"{path!r} is not a {what}: {error}") from error
     if not any(cell.cell_type == "code" for cell in notebook.cells):
-        raise ValueError("{!r} holds no cell of Python; give an .ipynb file, or Markdown with "
-                         "fenced python".format(path))
+        raise ArgumentError(f"{path!r} holds no cell of Python; give an .ipynb file, or Markdown "
+                            "with fenced python")
     return notebook
 
 
-def from_markdown(text):
+def from_markdown(text: str) -> nbformat.NotebookNode:
     """Make a notebook of Markdown.
 
     A fence marked `python`, or notedown's `{.python .input}`, is a code cell. Its output is
@@ -63,7 +67,7 @@ def from_markdown(text):
     lines = text.splitlines()
     cells, prose_from, code = [], 0, None
 
-    def end_prose(line):
+    def end_prose(line: int) -> None:
         prose = "\n".join(lines[prose_from:line]).strip()
         if prose:
             cells.append(v4.new_markdown_cell(prose))
@@ -90,7 +94,7 @@ def from_markdown(text):
     return v4.new_notebook(cells=cells)
 
 
-def _output(output):
+def _output(output: dict[str, Any]) -> nbformat.NotebookNode:
     """An output as notedown writes it, complete, its texts in one piece."""
     if output.setdefault("output_type", "stream") == "execute_result":
         output.setdefault("execution_count", None)
@@ -98,14 +102,14 @@ def _output(output):
         output.setdefault("name", "stdout")
     if "data" in output:
         output.setdefault("metadata", {})
-    output = nbformat.from_dict(output)
-    for texts in (output, output.get("data", {})):
+    made = nbformat.from_dict(output)
+    for texts in (made, made.get("data", {})):
         texts.update({key: "".join(text) for key, text in texts.items()
                       if key in ("text", "text/plain") and isinstance(text, list)})
-    return output
+    return made
 
 
-def printed(cell):
+def printed(cell: nbformat.NotebookNode) -> str:
     """The text that a cell printed or returned, without trailing blanks.
 
     Parameters
@@ -124,3 +128,33 @@ def printed(cell):
         elif output.output_type == "execute_result":
             text += output.data.get("text/plain", "") + "\n"
     return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+
+
+def imports(notebook: nbformat.NotebookNode) -> set[str]:
+    """What a notebook's code imports: modules, and names from them as "module.name".
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    set of str
+        Without what stands in cells that are not Python but for lines of magic.
+    """
+    names: set[str] = set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        code = "\n".join(line for line in cell.source.splitlines()
+                         if not line.lstrip().startswith(("%", "!")))
+        try:
+            tree = ast.parse(code)
+        except SyntaxError:  # other magic; its imports cannot be told
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names

@@ -6,24 +6,42 @@ authors' own.
 """
 import io
 import json
-import pkgutil
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from ..arguments import one_of
+
+if TYPE_CHECKING:
+    import numpy
 
 NOTEBOOKS = ("d2l", "straight_dope")
 
 
-def _read(name):
-    return pkgutil.get_data(__name__, name)
+def _read(name: str) -> bytes:
+    return resources.files(__name__).joinpath(name).read_bytes()
 
 
-def known(notebook):
-    """The name of a notebook, if it is one; else a ValueError with the names there are."""
-    if not isinstance(notebook, str) or notebook not in NOTEBOOKS:
-        raise ValueError("notebook is {!r}; it must be one of {}".format(
-            notebook, ", ".join(map(repr, NOTEBOOKS))))
-    return notebook
+def known(notebook: Any) -> str:
+    """See that there is a notebook of this name.
+
+    Parameters
+    ----------
+    notebook : {"d2l", "straight_dope"}
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none; it says which there are.
+    """
+    return one_of("notebook", notebook, NOTEBOOKS)
 
 
-def document(notebook):
+def document(notebook: str) -> dict[str, Any]:
     """What is known of a notebook's published run.
 
     Parameters
@@ -34,13 +52,14 @@ def document(notebook):
     -------
     dict
         `title`, `document`, `shuffle`, `minibatch_rows` (which examples its printed
-        mini-batch holds) and `cells`: for each cell with text output its name, its `text`,
-        whether that hangs on a `recovered_shuffle`, and the names of the `figures` in it.
+        mini-batch holds), `scatter` (how a report draws its data) and `cells`: for each cell with
+        text output its name, its `text`, whether that hangs on a `recovered_shuffle`, and the
+        names of the `figures` in it.
     """
-    return json.loads(_read(known(notebook) + ".json").decode())
+    return json.loads(_read(known(notebook) + ".json"))
 
 
-def scatter_png():
+def scatter_png() -> bytes:
     """The scatter plot that the Straight Dope notebook published.
 
     matplotlib 2.0.2 draws the reproduced data to the same picture, in each of its 380 x 253
@@ -54,7 +73,7 @@ def scatter_png():
     return _read("straight_dope.png")
 
 
-def text(notebook, cell):
+def text(notebook: str, cell: str) -> str:
     """The text that one cell of a notebook printed.
 
     Parameters
@@ -66,12 +85,17 @@ def text(notebook, cell):
     Returns
     -------
     str
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such notebook, or it has no such cell.
     """
-    (found,) = [c["text"] for c in document(notebook)["cells"] if c["cell"] == cell]
-    return found
+    texts = {c["cell"]: c["text"] for c in document(notebook)["cells"]}
+    return texts[one_of("cell", cell, texts)]
 
 
-def order(notebook):
+def order(notebook: str) -> "numpy.ndarray":
     """Orders of the examples, found by search, under which the published figures come out.
 
     They are not the authors' own, which nobody recorded.

@@ -1,17 +1,20 @@
 """A report's pictures, and how they get into a page that needs no other file."""
 import base64
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy
 from matplotlib.figure import Figure
 
 from ..compat.pictures import pictures_of_then
+from . import figures as printed
 
 BAND = 0.025, 0.975  # the quantiles of the replicates between which the band lies
 BLUE, RED, GREY = "#0072b2", "#b34700", "#86a9bf"  # told apart by the colour-blind, too
 
 
-def uri(kind, content):
+def uri(kind: str, content: bytes) -> str:
     """A picture as a data: URI.
 
     Parameters
@@ -23,46 +26,52 @@ def uri(kind, content):
     -------
     str
     """
-    return "data:image/{};base64,{}".format(kind, base64.b64encode(content).decode())
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def png(drawing):
+def png(drawing: Figure) -> str:
     """The URI of a matplotlib.figure.Figure as pixels, for one of many points."""
     file = io.BytesIO()
     drawing.savefig(file, format="png", dpi=drawing.dpi, bbox_inches="tight")
     return uri("png", file.getvalue())
 
 
-def svg(drawing):
+def svg(drawing: Figure) -> str:
     """The URI of a matplotlib.figure.Figure as lines."""
     file = io.BytesIO()
     drawing.savefig(file, format="svg", metadata={"Date": None})
     return uri("svg+xml", file.getvalue())
 
 
-def scatter(result):
+def scatter(features: numpy.ndarray, labels: numpy.ndarray,
+            figsize: tuple[float, float] | None = None,
+            size: float | None = None, scale: float = 1) -> Figure:
     """The labels over the second feature, drawn as the notebook drew them.
 
     Parameters
     ----------
-    result : TrainResult
-        Of the notebook's own data.
+    features : numpy.ndarray, shape (num_examples, 2)
+    labels : numpy.ndarray, shape (num_examples,)
+    figsize : tuple of float, optional
+        Inches; by default Jupyter's of then.
+    size : float, optional
+        Of a point; by default matplotlib's.
+    scale : float, default 1
+        How many times as large as then.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     with pictures_of_then():
-        # straight_dope's stands beside the published picture, and has its size in pixels.
-        figsize, size, scale = {"d2l": ((3.5, 2.5), 1, 1.5),
-                                "straight_dope": (None, None, 1)}[result.notebook]
         drawing = Figure(figsize)
-        drawing.subplots().scatter(result.features[:, 1], result.labels, size)
+        drawing.subplots().scatter(features[:, 1], labels, size)
     drawing.set_dpi(scale * drawing.dpi)
     return drawing
 
 
-def curve(figures, losses, every, xlabel):
+def curve(figures: Sequence[printed.Figure], losses: numpy.ndarray | None, every: int,
+          xlabel: str) -> Figure:
     """A loss over the time of training: published, reproduced, and the band of the replicates.
 
     Below it the same divided by the replicates' median, for the band is narrow.
@@ -86,11 +95,11 @@ def curve(figures, losses, every, xlabel):
     time = every * numpy.arange(1, len(figures) + 1)
     drawing = Figure((4.6, 2.8 if losses is None else 4.8), constrained_layout=True)
     panels = drawing.subplots(1 if losses is None else 2, sharex=True, squeeze=False)[:, 0]
-    units = [1]
+    units: list[Any] = [1]
     if losses is not None:
         low, median, high = numpy.quantile(losses, [BAND[0], 0.5, BAND[1]], axis=0)
         units.append(median)
-    for axes, unit in zip(panels, units):
+    for axes, unit in zip(panels, units, strict=True):
         if losses is not None:
             axes.fill_between(time, low / unit, high / unit, color=GREY, label="replicates")
         axes.plot(time, numpy.divide(reproduced, unit), color=BLUE, label="reproduced")
@@ -105,7 +114,7 @@ def curve(figures, losses, every, xlabel):
     return drawing
 
 
-def histogram(errors, mark, marked, xlabel):
+def histogram(errors: numpy.ndarray, mark: float | None, marked: str, xlabel: str) -> Figure:
     """How a final error is distributed over the replicates, with one value marked.
 
     Parameters

@@ -1,5 +1,6 @@
 """What this machine runs on, and what in it keeps the published numbers from being exact."""
 import platform
+from typing import Any
 
 import numpy
 
@@ -12,7 +13,7 @@ from ..contexts import as_context, num_gpus
 EXACT_MXNET = ("1.7.0", "1.8.0", "1.9.0", "1.9.1")
 
 
-def describe():
+def describe() -> dict[str, str]:
     """Versions, platform, BLAS kernel and contexts.
 
     Returns
@@ -24,14 +25,14 @@ def describe():
         "mxnet": mx.__version__,
         "numpy": numpy.__version__,
         "python": platform.python_version(),
-        "platform": "{} {}".format(platform.system(), platform.machine()),
+        "platform": f"{platform.system()} {platform.machine()}",
         "CPU has AVX2 and FMA": "yes" if cpu_has_fma() else "no",
         "BLAS kernel": blas_kernel() or "unknown (this MXNet does not tell)",
-        "contexts": "cpu, {} GPUs; auto is {}".format(num_gpus(), as_context("auto")),
+        "contexts": f"cpu, {num_gpus()} GPUs; auto is {as_context('auto')}",
     }
 
 
-def shortfalls(ctx="auto"):
+def shortfalls(ctx: Any = "auto") -> list[str]:
     """What keeps the training figures from being exact here; data and labels always are.
 
     Parameters
@@ -53,13 +54,12 @@ def shortfalls(ctx="auto"):
         found.append("This MXNet does not tell its BLAS kernel: training figures may be exact, or "
                      "agree to rounding.")
     elif kernel not in FMA_KERNELS:
-        found.append("The BLAS kernel {} is not one of {}, seen to be exact: training figures "
-                     "agree to rounding. Unset OPENBLAS_CORETYPE, and import d2l_linreg before "
-                     "mxnet.".format(kernel, ", ".join(FMA_KERNELS)))
+        found.append(f"The BLAS kernel {kernel} is not one of {', '.join(FMA_KERNELS)}, seen to be "
+                     "exact: training figures agree to rounding. Unset OPENBLAS_CORETYPE, and "
+                     "import d2l_linreg before mxnet.")
     if mx.__version__ not in EXACT_MXNET:
-        found.append("MXNet {} is not one of {}, seen to be exact: training figures agree to "
-                     "rounding.".format(mx.__version__, ", ".join(EXACT_MXNET)))
+        found.append(f"MXNet {mx.__version__} is not one of {', '.join(EXACT_MXNET)}, seen to be "
+                     "exact: training figures agree to rounding.")
     if as_context(ctx).device_type == "gpu":
-        found.append('ctx="{}" is a GPU, whose arithmetic agrees to rounding; "cpu" is exact.'
-                     .format(ctx))
+        found.append(f'ctx="{ctx}" is a GPU, whose arithmetic agrees to rounding; "cpu" is exact.')
     return found

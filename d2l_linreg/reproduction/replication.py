@@ -1,12 +1,13 @@
 """Many training runs that differ in the shuffle only: how much of a result is chance."""
-from dataclasses import dataclass, replace
-from typing import Optional
+from dataclasses import dataclass
 
 import numpy
 
+from ..arguments import as_integer
 from ..engines import scan
-from ..settings import TRUE_B, TRUE_W, as_integer, known
-from ..training.train import draw, shuffles
+from ..settings import Notebook, chosen, known
+from ..training.examples import draw
+from ..training.orders import epochs
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +35,17 @@ class Replicates:
     w_error: numpy.ndarray
     b_error: numpy.ndarray
     epoch_losses: numpy.ndarray
-    moving_losses: Optional[numpy.ndarray]
+    moving_losses: numpy.ndarray | None
 
     @property
-    def figures(self):
+    def figures(self) -> numpy.ndarray:
         """What the notebook's training cell prints, in its order: shape (runs, 6 or 10)."""
         if self.moving_losses is not None:
             return self.moving_losses
         return numpy.column_stack([self.epoch_losses, self.w_error, self.b_error])
 
 
-def replicate(notebook="straight_dope", runs=1000, *, seed=0):
+def replicate(notebook: str = "straight_dope", runs: int = 1000, *, seed: int = 0) -> Replicates:
     """Train on a notebook's own data and settings, over many shuffles.
 
     Runs go one after the other, each epoch one tree of `scan`: they need no more memory
@@ -63,17 +64,18 @@ def replicate(notebook="straight_dope", runs=1000, *, seed=0):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If an argument is not as above, before any work.
     """
     own = known(notebook)
     runs, seed = as_integer("runs", runs, 1), as_integer("seed", seed, 0)
     as_integer("seed + runs - 1", seed + runs - 1, 0)
-    (features, labels), (w, b) = draw(own, True, len(TRUE_W))
+    (features, labels), (w, b) = draw(own, len(own.vocabulary.TRUE_W))
     return descend(own, features, labels, w, b, runs, seed)
 
 
-def descend(own, features, labels, w, b, runs, seed):
+def descend(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: numpy.ndarray,
+            b: numpy.ndarray, runs: int, seed: int) -> Replicates:
     """`replicate`, on the data, parameters and settings given.
 
     Parameters
@@ -91,34 +93,33 @@ def descend(own, features, labels, w, b, runs, seed):
     -------
     Replicates
     """
+    true_w, true_b = own.vocabulary.TRUE_W, own.vocabulary.TRUE_B
     Z = scan.residual_rows(features, labels)
     start = numpy.concatenate([w.ravel(), b, [1]])
-    num_batches = len(Z) // own.settings.batch_size
-    w_error, b_error = numpy.empty((runs, len(TRUE_W))), numpy.empty(runs)
+    w_error, b_error = numpy.empty((runs, len(true_w))), numpy.empty(runs)
     epoch_losses = numpy.empty((runs, own.settings.num_epochs))
-    moving_losses = numpy.empty((runs, own.settings.num_epochs * num_batches // 500))
+    moving_losses = []
     for run in range(runs):
         theta, batch_losses = start, []
-        orders = shuffles(own, replace(own.settings, shuffle_seed=seed + run), len(Z))
-        for epoch, rows in enumerate(orders):
-            losses, thetas = scan.trajectory(own.name, own.settings, Z.take(rows, axis=0), theta)
+        seeded = chosen(own.settings, shuffle_seed=seed + run)
+        for epoch, [(_, rows)] in enumerate(epochs(own, seeded, None, [len(Z)])):
+            losses, thetas = scan.trajectory(own, seeded, Z.take(rows, axis=0), theta)
             theta = thetas[-1]
             batch_losses.append(losses)
             residuals = Z @ theta
-            epoch_losses[run, epoch] = residuals @ residuals / len(Z)
-        w_error[run], b_error[run] = TRUE_W - theta[:-2], TRUE_B - theta[-2]
-        moving_losses[run] = _moving(numpy.concatenate(batch_losses))
-    if own.name == "d2l":
-        epoch_losses /= 2
+            epoch_losses[run, epoch] = own.loss_factor * (residuals @ residuals) / len(Z)
+        w_error[run], b_error[run] = true_w - theta[:-2], true_b - theta[-2]
+        if own.averages_every:
+            moving_losses.append(_moving(numpy.concatenate(batch_losses), own.averages_every))
     return Replicates(own.name, seed, w_error, b_error, epoch_losses,
-                      moving_losses if own.name == "straight_dope" else None)
+                      numpy.array(moving_losses) if own.averages_every else None)
 
 
-def _moving(losses):
-    """straight_dope's moving average, 0.99 of the old and 0.01 of the new, every 500 batches."""
-    weights = 0.01 * 0.99 ** numpy.arange(499, -1, -1)
-    average, averages = 0, []
-    for gained in losses[:len(losses) // 500 * 500].reshape(-1, 500) @ weights:
-        average = 0.99 ** 500 * average + gained
+def _moving(losses: numpy.ndarray, every: int) -> list[float]:
+    """The moving average, 0.99 of the old and 0.01 of the new, every so many batches."""
+    weights = 0.01 * 0.99 ** numpy.arange(every - 1, -1, -1)
+    average, averages = 0.0, []
+    for gained in losses[:len(losses) // every * every].reshape(-1, every) @ weights:
+        average = 0.99 ** every * average + gained
         averages.append(average)
     return averages

@@ -1,19 +1,25 @@
 """A Reproduction written for others to read: as a page, for a CI's test view, for its summary."""
-import pkgutil
 import re
 import time
 from difflib import SequenceMatcher
+from importlib import resources
 from itertools import groupby, zip_longest
 from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from matplotlib import style
 
 from .. import published
+from ..settings import NOTEBOOKS
 from . import charts
 from .environment import describe, shortfalls
-from .monte_carlo import ALPHA, false_alarm_rate
-from .reproduce import DIFFERENT, ORDINARY, Reproduction
+from .figures import DIFFERENT, Figure
+from .monte_carlo import ALPHA, ORDINARY, false_alarm_rate
+from .reproduce import NotebookReproduction, Reproduction
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 to_json = Reproduction.to_json
 
@@ -22,7 +28,7 @@ _WORD = re.compile(r"[\w.+-]+|.", re.DOTALL)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def page_template():
+def page_template() -> "Template":
     """The page that `to_html` fills.
 
     Returns
@@ -37,14 +43,15 @@ def page_template():
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
-        raise ImportError("{}; the page needs the extra reports: pip install '.[reports]'".format(
-            error)) from error
+        raise ImportError(
+            f"{error}; the page needs the extra reports: pip install '.[reports]'") from error
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
                               undefined=StrictUndefined)
-    return environment.from_string(pkgutil.get_data(__package__, "report.html").decode())
+    return environment.from_string(
+        resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
 
 
-def to_html(reproduction):
+def to_html(reproduction: Reproduction) -> str:
     """One page that needs no other file and no network.
 
     Parameters
@@ -66,11 +73,10 @@ def to_html(reproduction):
             reproduction=reproduction, differences=differences, environment=describe(),
             shortfalls=shortfalls(), time=time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
             band=charts.BAND, alpha=ALPHA, false_alarm_rate=false_alarm_rate,
-            published_scatter=charts.uri("png", published.scatter_png()),
-            notebooks=[_notebook(reproduction, name) for name in _names(reproduction)]))
+            notebooks=list(map(_shown, reproduction.notebooks))))
 
 
-def to_junit(reproduction):
+def to_junit(reproduction: Reproduction) -> str:
     """JUnit's XML: a suite for each notebook, a case for each figure and for the joint verdict.
 
     Parameters
@@ -83,16 +89,18 @@ def to_junit(reproduction):
         XML.
     """
     suites = ElementTree.Element("testsuites", name="d2l-linreg reproduce")
-    for name in _names(reproduction):
+    for fresh in reproduction.notebooks:
+        name = fresh.notebook
         suite = ElementTree.SubElement(suites, "testsuite", name=name, errors="0", skipped="0",
                                        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()))
         properties = ElementTree.SubElement(suite, "properties")
         for key, value in describe().items():
             ElementTree.SubElement(properties, "property", name=key, value=value)
         cases = [(figure.figure, figure.verdict != DIFFERENT, _told(figure))
-                 for figure in _of(name, reproduction.figures)]
-        cases += [("all training figures together", joint.verdict == ORDINARY, str(joint))
-                  for joint in _of(name, reproduction.joint)]
+                 for figure in fresh.figures]
+        if fresh.joint is not None:
+            cases.append(("all training figures together", fresh.joint.verdict == ORDINARY,
+                          str(fresh.joint)))
         for title, passed, told in cases:
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=title)
             if not passed:
@@ -101,14 +109,14 @@ def to_junit(reproduction):
         suite.set("tests", str(len(cases)))
         suite.set("failures", str(sum(not passed for _, passed, _ in cases)))
     for key in ("tests", "failures", "errors"):
-        suites.set(key, str(sum(int(suite.get(key)) for suite in suites)))
+        suites.set(key, str(sum(int(suite.attrib[key]) for suite in suites)))
     for element in suites.iter():
         element.tail = "\n"
     return _printable('<?xml version="1.0" encoding="UTF-8"?>\n'
                       + ElementTree.tostring(suites, encoding="unicode"))
 
 
-def to_markdown(reproduction):
+def to_markdown(reproduction: Reproduction) -> str:
     """GitHub's Markdown: the summary, the joint verdicts, a table with a row for each figure.
 
     Parameters
@@ -120,20 +128,21 @@ def to_markdown(reproduction):
     str
         Markdown.
     """
-    rows = [("notebook", "figure", "published", "reproduced", "verdict", "percentile"),
-            ("---", "---", "---:", "---:", "---", "---:")]
+    rows: list[Any] = [
+        ("notebook", "figure", "published", "reproduced", "verdict", "percentile"),
+        ("---", "---", "---:", "---:", "---", "---:")]
     rows += [map(_escaped, (
         figure.notebook, figure.figure, figure.published, figure.reproduced or "-",
         figure.verdict + (": " + figure.reason if figure.reason else ""),
-        "" if figure.percentile is None else "{:.0f}".format(figure.percentile)))
+        "" if figure.percentile is None else f"{figure.percentile:.0f}"))
         for figure in reproduction.figures]
     return _printable("\n".join(
-        ["## Published figures {}reproduced".format("" if reproduction.ok else "not "), ""]
+        [f"## Published figures {'' if reproduction.ok else 'not '}reproduced", ""]
         + ["- " + _escaped(line) for line in reproduction.summary.splitlines()] + [""]
-        + ["| {} |".format(" | ".join(row)) for row in rows]) + "\n")
+        + [f"| {' | '.join(row)} |" for row in rows]) + "\n")
 
 
-def differences(one, other):
+def differences(one: str, other: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
     """Which characters differ in two texts: words and numbers are aligned, then held together.
 
     Parameters
@@ -145,66 +154,68 @@ def differences(one, other):
     (list of (str, bool), list of (str, bool))
         Each text in pieces, with whether the other has something else there.
     """
-    words = [_WORD.findall(text) for text in (one, other)]
-    differs = [], []
-    for _, start, end, *others in SequenceMatcher(None, *words, autojunk=False).get_opcodes():
-        for was, now in zip_longest(words[0][start:end], words[1][slice(*others)], fillvalue=""):
+    was_words, now_words = _WORD.findall(one), _WORD.findall(other)
+    differs: tuple[list[bool], list[bool]] = [], []
+    matcher = SequenceMatcher(None, was_words, now_words, autojunk=False)
+    for _, *ends in matcher.get_opcodes():
+        for was, now in zip_longest(was_words[slice(*ends[:2])], now_words[slice(*ends[2:])],
+                                    fillvalue=""):
             marks = [a != b for a, b in zip_longest(was, now)]
             differs[0].extend(marks[:len(was)])
             differs[1].extend(marks[:len(now)])
-    return tuple([("".join(character for character, _ in piece), marked)
-                  for marked, piece in groupby(zip(text, marks), key=itemgetter(1))]
-                 for text, marks in zip((one, other), differs))
+    return _pieces(one, differs[0]), _pieces(other, differs[1])
 
 
-def _names(reproduction):
-    return list(dict.fromkeys(cell.notebook for cell in reproduction.cells))
+def _pieces(text: str, marks: list[bool]) -> list[tuple[str, bool]]:
+    return [("".join(character for character, _ in piece), marked)
+            for marked, piece in groupby(zip(text, marks, strict=True), key=itemgetter(1))]
 
 
-def _of(notebook, parts):
-    return [part for part in parts if part.notebook == notebook]
-
-
-def _told(figure):
+def _told(figure: Figure) -> str:
     """A figure's row as a sentence."""
-    told = "published {}, reproduced {}: {}".format(
-        figure.published, figure.reproduced or "nothing", figure.verdict)
+    told = (f"published {figure.published}, reproduced {figure.reproduced or 'nothing'}: "
+            f"{figure.verdict}")
     if figure.reason:
         told += ": " + figure.reason
     if figure.percentile is not None:
-        told += "; percentile {:.0f} of the replicates".format(figure.percentile)
+        told += f"; percentile {figure.percentile:.0f} of the replicates"
     return told
 
 
-def _notebook(reproduction, name):
+def _shown(fresh: NotebookReproduction) -> dict[str, Any]:
     """What the page shows of one notebook, by the names that the template has for it."""
-    figures = _of(name, reproduction.figures)
-    losses = [f for f in figures if f.figure.startswith(("loss", "moving average"))]
-    printed = [float(f.published) for f in figures if f.figure.startswith("error")]
-    replicates, result = reproduction.replicates.get(name), reproduction.results.get(name)
-    over, every, xlabel = (("epoch_losses", 1, "epoch") if name == "d2l"
-                           else ("moving_losses", 500, "step"))
-    # straight_dope published no final errors: there the reproduced run's own are marked.
-    marked = "published" if printed else "reproduced"
-    marks = printed or ([*result.w_error, result.b_error] if result else [None] * 3)
-    histograms = []
-    if replicates:
-        histograms = [(parameter, mark, charts.svg(charts.histogram(
-            errors, mark, marked, "true minus estimated " + parameter)))
-            for parameter, mark, errors in zip(("w[0]", "w[1]", "b"), marks,
-                                               [*replicates.w_error.T, replicates.b_error])]
+    own, document = NOTEBOOKS[fresh.notebook], published.document(fresh.notebook)
+    result: Any = fresh.result
+    replicates = fresh.replicates
+    losses = [f for f in fresh.figures if f.figure.startswith(("loss", "moving average"))]
+    errors = [float(f.published) for f in fresh.figures if f.figure.startswith("error")]
+    # Where no final errors were published the reproduced run's own are marked.
+    marks = errors or ([*result.w_error, result.b_error] if result else [None] * 3)
+    marked = "published" if errors else "reproduced"
+    histograms, band = [], None
+    if replicates is not None:
+        band = replicates.moving_losses if own.averages_every else replicates.epoch_losses
+        histograms = [
+            (parameter, mark, charts.svg(charts.histogram(
+                over_shuffles, mark, marked, "true minus estimated " + parameter)))
+            for parameter, mark, over_shuffles in zip(
+                ("w[0]", "w[1]", "b"), marks, [*replicates.w_error.T, replicates.b_error],
+                strict=True)]
     return dict(
-        published.document(name), name=name, figures=figures, cells=_of(name, reproduction.cells),
-        joint=next(iter(_of(name, reproduction.joint)), None), marked=marked,
-        scatter=charts.png(charts.scatter(result)) if result else None, histograms=histograms,
-        curve=charts.svg(charts.curve(
-            losses, replicates and getattr(replicates, over), every, xlabel)))
+        document, name=own.name, figures=fresh.figures, cells=fresh.cells, joint=fresh.joint,
+        averages_every=own.averages_every, marked=marked, histograms=histograms,
+        scatter=result and charts.png(charts.scatter(
+            result.features, result.labels, **document["scatter"])),
+        published_scatter=("scatter_axes" in document
+                           and charts.uri("png", published.scatter_png())),
+        curve=charts.svg(charts.curve(losses, band, own.averages_every or 1,
+                                      "step" if own.averages_every else "epoch")))
 
 
-def _escaped(text):
+def _escaped(text: str) -> str:
     """Text for a cell of a Markdown table, on one line."""
     return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", " ".join(text.split()))
 
 
-def _printable(text):
+def _printable(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

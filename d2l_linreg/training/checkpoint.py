@@ -9,10 +9,11 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import List
+from typing import Any
 
 import numpy
 
+from ..errors import ArgumentError
 from . import storage
 from .given import CHECKED
 
@@ -30,23 +31,56 @@ class Progress:
         How many pieces of epochs are done.
     w, b : numpy.ndarray or None
         Parameters after them; None at the start.
-    batch_losses, epoch_losses : list of float
+    batch_losses : list of numpy.ndarray
+        Of each batch, before its step, so many in an array as came together.
+    epoch_losses : list of float
+        After each epoch, over all examples.
     lines : list of str
         Of the transcript.
     moving_loss : float
+        The moving average: 0.99 of the old one, and 0.01 of a batch's loss.
     moving_losses : list of float
+        What it was where the notebook prints it.
     seconds : float
     """
 
     segments: int = 0
-    w: numpy.ndarray = None
-    b: numpy.ndarray = None
-    batch_losses: List[numpy.ndarray] = field(default_factory=list)
-    epoch_losses: List[float] = field(default_factory=list)
-    lines: List[str] = field(default_factory=list)
+    w: numpy.ndarray | None = None
+    b: numpy.ndarray | None = None
+    batch_losses: list[numpy.ndarray] = field(default_factory=list)
+    epoch_losses: list[float] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     moving_loss: float = 0.0
-    moving_losses: List[float] = field(default_factory=list)
+    moving_losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
+
+    def take(self, losses: numpy.ndarray, first: int,
+             averages_every: int | None) -> list[tuple[int, float]]:
+        """Take the mean losses of batches.
+
+        Parameters
+        ----------
+        losses : numpy.ndarray, shape (batches,)
+        first : int
+            The number of the first of them in its epoch, from 0.
+        averages_every : int or None
+            As in `settings.Notebook`.
+
+        Returns
+        -------
+        list of (int, float)
+            The moving averages that are due now, each with its batch's number.
+        """
+        self.batch_losses.append(losses)
+        due: list[tuple[int, float]] = []
+        if averages_every is None:
+            return due
+        for batch, loss in enumerate(losses.tolist(), first):
+            self.moving_loss = 0.99 * self.moving_loss + 0.01 * loss
+            if (batch + 1) % averages_every == 0:
+                due.append((batch, self.moving_loss))
+        self.moving_losses += [average for _, average in due]
+        return due
 
 
 class Checkpoint:
@@ -62,43 +96,42 @@ class Checkpoint:
     writing : bool, default True
         Whether this process keeps the file; of several workers, the others only read it.
 
+    Attributes
+    ----------
+    progress : Progress
+        Where the run stands.
+
     Raises
     ------
-    DataError
-        If the file is there and damaged, or not a checkpoint.
-    ValueError
-        If it cannot be written there, or is of another run.
+    ArgumentError
+        If it cannot be written there, is of another run or, as a DataError, is damaged, or no
+        checkpoint.
     """
 
-    def __init__(self, path, run, writing=True):
+    def __init__(self, path: str | None, run: dict[str, Any], writing: bool = True) -> None:
         self.path, self.run, self.writing = path, run, writing
         self.progress = Progress()
         self.saved = time.monotonic()
         if path is None:
             return
         if writing:
-            try:
-                storage.check_writable(path)
-            except ValueError as error:
-                raise ValueError("checkpoint is {!r}, which {}".format(path, error)) from error
+            storage.check_writable(f"checkpoint is {path!r}, which", path)
         if os.path.exists(path):
-            self._resume()
+            self._resume(path)
 
-    def _resume(self):
-        arrays, text = storage.load(self.path, KIND)
-        was = text.pop("run")
+    def _resume(self, path: str) -> None:
+        arrays, text = storage.load(path, KIND)
+        was, batch_losses = text.pop("run"), arrays.pop("batch_losses")
         for name in self.run:
             if was.get(name) != self.run[name]:
-                raise ValueError("checkpoint is {!r}, of another run: its {} is {!r}, not {!r}; "
-                                 "name another file, or remove it".format(
-                                     self.path, name, was.get(name), self.run[name]))
-        batch_losses = arrays.pop("batch_losses")
-        self.progress = Progress(batch_losses=[batch_losses], **arrays, **text)
+                raise ArgumentError(
+                    f"checkpoint is {path!r}, of another run: its {name} is {was.get(name)!r}, not "
+                    f"{self.run[name]!r}; name another file, or remove it")
+        self.progress = Progress(batch_losses=[batch_losses], w=arrays["w"], b=arrays["b"], **text)
         if self.writing:
-            print("resumed from {} after {} steps".format(self.path, len(batch_losses)),
-                  file=sys.stderr)
+            print(f"resumed from {path} after {len(batch_losses)} steps", file=sys.stderr)
 
-    def save(self, at_once=False):
+    def save(self, at_once: bool = False) -> None:
         """Write the file, if it is time, or `at_once`."""
         due = at_once or time.monotonic() - self.saved >= EVERY
         if self.path is None or not self.writing or not due:
@@ -112,11 +145,11 @@ class Checkpoint:
         self.saved = time.monotonic()
 
 
-def fingerprint(*arrays):
+def fingerprint(*arrays: numpy.ndarray) -> str:
     """The sha256 of arrays: their shapes, types and bytes; files are read in blocks."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update("{} {}".format(array.shape, array.dtype).encode())
+        digest.update(f"{array.shape} {array.dtype}".encode())
         for start in range(0, len(array), CHECKED):
-            digest.update(numpy.ascontiguousarray(array[start:start + CHECKED]))
+            digest.update(numpy.ascontiguousarray(array[start:start + CHECKED]).data)
     return digest.hexdigest()

@@ -3,25 +3,28 @@ import time
 
 import numpy
 
+from ..compat.mxnet import mx
 from ..errors import DivergenceError
+from .checkpoint import Checkpoint
+from .examples import InMemory, Mapped
+from .orders import epochs, pieces
+from .plan import Plan
+from .transcript import Transcript
 
 
-def train_epochs(epochs, train_epoch, average_loss, w, b, checkpoint, transcript, settings):
+def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.nd.NDArray,
+                 checkpoint: Checkpoint, transcript: Transcript) -> None:
     """Train to the end, keeping the checkpoint and its progress up to date.
 
     Parameters
     ----------
-    epochs : iterable of iterable
-        For each epoch its pieces, as `examples.segments` gives them.
-    train_epoch : callable
-        What an engine's `prepare` returned.
-    average_loss : callable
-        To the loss of w and b over all examples.
+    plan : Plan
+    source : InMemory or Mapped
+        The examples.
     w, b : MXNet arrays, shapes (num_features, 1) and (1,)
         Changed in place.
     checkpoint : Checkpoint
     transcript : Transcript
-    settings : Settings
 
     Raises
     ------
@@ -30,41 +33,44 @@ def train_epochs(epochs, train_epoch, average_loss, w, b, checkpoint, transcript
     OSError
         If the checkpoint cannot be written.
     """
-    progress, done = checkpoint.progress, 0
-    started = time.perf_counter() - progress.seconds
+    settings, engine, progress = plan.settings, plan.engine, checkpoint.progress
+    done, started = 0, time.perf_counter() - progress.seconds
 
-    def keep(at_once=False):
+    def keep(at_once: bool = False) -> None:
         progress.w, progress.b = w.asnumpy(), b.asnumpy()
         progress.seconds = time.perf_counter() - started
         checkpoint.save(at_once)
 
-    for epoch, segments in enumerate(epochs):
-        for batch, read, rows in segments:
+    for epoch, blocks in enumerate(epochs(plan.own, settings, plan.order, source.sizes)):
+        batch = 0  # the number of a batch in the epoch
+        for block, rows in pieces(source.watched(epoch, blocks), plan.own, settings, plan.group,
+                                  plan.in_files, plan.num_features):
+            first, batch = batch, batch - (-len(rows) // settings.batch_size)
             done += 1
             if done <= progress.segments:  # before the checkpoint
                 continue
-            for losses in train_epoch(*read(), w, b, rows):
+            for losses in engine.epoch(*source.read(block), w, b, rows):
                 finite = numpy.isfinite(losses)
                 if not finite.all():
-                    raise _diverged(settings, "at batch {} of epoch {}, both".format(
-                        batch + finite.argmin(), epoch))
-                progress.batch_losses.append(losses)
-                transcript.after_batches(epoch, batch, losses)
-                batch += len(losses)
+                    raise _diverged(plan, f"at batch {first + finite.argmin()} of epoch {epoch}, "
+                                          "both")
+                for at, average in progress.take(losses, first, plan.own.averages_every):
+                    transcript.after_average(epoch, at, average)
+                first += len(losses)
             progress.segments = done
             keep()
         if epoch < len(progress.epoch_losses):
             continue
-        loss = average_loss()
+        loss = source.average(lambda X, y: engine.mean_loss(X, y, w, b))
         if not numpy.isfinite(loss):
-            raise _diverged(settings, "after epoch {},".format(epoch))
+            raise _diverged(plan, f"after epoch {epoch},")
         progress.epoch_losses.append(loss)
         transcript.after_epoch(epoch, loss)
     keep(at_once=True)
 
 
-def _diverged(settings, where):
+def _diverged(plan: Plan, where: str) -> DivergenceError:
     return DivergenceError(
-        "the loss is not finite {} counted from 0: learning_rate {} is too large for this data, "
-        "or the data for float32; lower it, or rescale the features".format(
-            where, settings.learning_rate))
+        f"the loss is not finite {where} counted from 0: learning_rate "
+        f"{plan.settings.learning_rate} is too large for this data, or the data for float32; "
+        "lower it, or rescale the features")

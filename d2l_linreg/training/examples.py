@@ -1,146 +1,132 @@
-"""Where the examples of an epoch come from: memory, or files larger than memory."""
+"""Where the examples of an epoch come from: a notebook's own, memory, or files larger than it."""
 import contextlib
-import functools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy
 
+from ..compat.mxnet import mx, seeded
+from ..distributed.group import Group
+from ..settings import Notebook
+from .orders import Epoch
+
 BLOCK = 2**26  # bytes of features, in float32, that are read from a file at a time
-STEPS, SEGMENT = 4000, 2**25  # at most so many steps, and numbers of features, go in one piece
+
+Loss = Callable[[Any, Any], float]  # of features and labels, averaged over them
 
 
-def segments(blocks, settings, num_features, whole_batches):
-    """An epoch in pieces of whole batches, after each of which training can stop.
+def draw(own: Notebook, num_features: int,
+         with_data: bool = True) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Draw what a notebook draws, from the start of its stream.
 
     Parameters
     ----------
-    blocks : iterable of (callable, array of int)
-        Functions to features and labels, and the order of their rows.
-    settings : Settings
+    own : Notebook
     num_features : int
-    whole_batches : callable
-        From an order of rows to one that fills batches, but for a short last one.
+    with_data : bool, default True
+        Whether to draw its data before its parameters.
 
-    Yields
-    ------
-    batch : int
-        The number of the piece's first batch in the epoch, from 0.
-    read : callable
-        To features and labels, which it reads when it is first called.
-    rows : array of int
+    Returns
+    -------
+    data : tuple of numpy.ndarray
+        Features and labels; empty without data.
+    params : tuple of numpy.ndarray
+        Initial w, shape (num_features, 1), and b, shape (1,).
     """
-    batches = max(min(STEPS, SEGMENT // (settings.batch_size * num_features)), 1)
-    size = batches * settings.batch_size
-    batch = 0
-    for read, rows in blocks:
-        read, rows = functools.lru_cache(maxsize=None)(read), whole_batches(rows)
-        for start in range(0, len(rows), size):
-            segment = rows[start:start + size]
-            yield batch, read, segment
-            batch += -(-len(segment) // settings.batch_size)
+    with seeded(own.seed):
+        data = own.vocabulary.own_data(own.num_examples) if with_data else ()
+        params = own.vocabulary.init_params(num_features)
+        return (tuple(array.asnumpy() for array in data),
+                tuple(param.asnumpy() for param in params))
 
 
 class InMemory:
-    """Examples on the device.
+    """Examples on the device: one block.
 
     Parameters
     ----------
     features, labels : MXNet arrays, shapes (num_examples, num_features) and (num_examples,)
-    orders : iterable of array of int
-        For each epoch, the rows in the order of visiting.
     """
 
-    def __init__(self, features, labels, orders):
-        self.features, self.labels, self.orders = features, labels, orders
+    def __init__(self, features: mx.nd.NDArray, labels: mx.nd.NDArray) -> None:
+        self.features, self.labels, self.sizes = features, labels, [len(labels)]
 
-    def epochs(self):
-        """For each epoch, its blocks: a function to features and labels, and their rows' order."""
-        for rows in self.orders:
-            yield [(lambda: (self.features, self.labels), rows)]
+    def read(self, block: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+        """The features and labels of a block."""
+        return self.features, self.labels
 
-    def average(self, loss):
-        """The average over all examples of a `loss(features, labels)`, itself an average."""
+    def watched(self, epoch: int, blocks: Epoch) -> Epoch:
+        """An epoch's blocks."""
+        return blocks
+
+    def average(self, loss: Loss) -> float:
+        """The average of a loss over all examples."""
         return loss(self.features, self.labels)
 
 
 class Mapped:
-    """Examples in memory-mapped files, shuffled by blocks and within each block.
+    """Examples in memory-mapped files, in blocks of whole batches: so none but the last is short.
 
     Parameters
     ----------
     features, labels : numpy.memmap, shapes (num_examples, num_features) and (num_examples,)
-    load : callable
-        From NumPy's arrays to the device's.
-    settings : Settings
-        Blocks are made of whole batches, so that only an epoch's last example may be in a
-        short one.
-    shuffles_once : bool
-        Whether all epochs share one order.
-    verbose : bool
-        Whether to say how the examples are shuffled, and to show a progress bar.
     shared : int
         How many of the first rows another worker has too: it is they who average over them.
-    total : callable
-        From a loss, summed over some examples, and their number to those of all workers.
+    batch_size : int
+    load : callable
+        From NumPy's arrays to the device's.
+    group : Group
+    verbose : bool
+        Whether to say how the examples are shuffled, and to show a progress bar.
     """
 
-    def __init__(self, features, labels, load, settings, shuffles_once, verbose, shared, total):
-        self.features, self.labels, self.load = features, labels, load
-        self.settings, self.shuffles_once, self.verbose = settings, shuffles_once, verbose
-        self.shared, self.total = shared, total
-        batches = max(BLOCK // (4 * features.shape[1]) // settings.batch_size, 1)
-        rows = batches * settings.batch_size
-        starts = numpy.arange(max(len(labels) // rows, 1)) * rows
-        self.bounds = list(zip(starts, [*starts[1:], len(labels)]))  # the last takes the rest
+    def __init__(self, features: numpy.ndarray, labels: numpy.ndarray, shared: int,
+                 batch_size: int, load: Callable[[numpy.ndarray], mx.nd.NDArray], group: Group,
+                 verbose: bool) -> None:
+        self.features, self.labels, self.shared = features, labels, shared
+        self.load, self.group, self.verbose = load, group, verbose
+        rows = max(BLOCK // (4 * features.shape[1]) // batch_size, 1) * batch_size
+        starts = [block * rows for block in range(max(len(labels) // rows, 1))]
+        self.bounds = list(zip(starts, [*starts[1:], len(labels)], strict=True))  # the last takes
+        self.sizes = [stop - start for start, stop in self.bounds]                # the rest
+        self._held: tuple[int | None, Any] = None, None
         if verbose:
-            print("{} examples are read from file, shuffled in {} blocks of about {}, and within "
-                  "each".format(len(labels), len(self.bounds), rows))
+            print(f"{len(labels)} examples are read from file, shuffled in {len(self.bounds)} "
+                  f"blocks of about {rows}, and within each")
 
-    def epochs(self):
-        """For each epoch, its blocks: a function to features and labels, and their rows' order."""
-        shuffled = numpy.random.RandomState(self.settings.shuffle_seed).permutation
-        for epoch in range(self.settings.num_epochs):
-            if self.shuffles_once:
-                shuffled = numpy.random.RandomState(self.settings.shuffle_seed).permutation
-            yield self._epoch(epoch, shuffled)
+    def read(self, block: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+        """The features and labels of a block, of which one is held in memory."""
+        if self._held[0] != block:
+            self._held = None, None  # before the next is read
+            self._held = block, self._rows(*self.bounds[block])
+        return self._held[1]
 
-    def _epoch(self, epoch, shuffled):
-        with _progress_bar(self.verbose, len(self.labels), "epoch {}".format(epoch)) as bar:
-            for block in shuffled(len(self.bounds)):
-                start, stop = self.bounds[block]
-                yield functools.partial(self._block, start, stop), shuffled(stop - start)
-                bar.update(stop - start)
-
-    def average(self, loss):
-        """The average over all examples of a `loss(features, labels)`, itself an average."""
-        bounds = [(max(start, self.shared), stop) for start, stop in self.bounds
-                  if stop > self.shared]
-        counts = [stop - start for start, stop in bounds]
-        losses = numpy.multiply([loss(*self._block(*block)) for block in bounds], counts)
-        summed, count = self.total(losses.sum(), sum(counts))
-        return float(summed / count)
-
-    def _block(self, start, stop):
+    def _rows(self, start: int, stop: int) -> tuple[mx.nd.NDArray, ...]:
         return tuple(self.load(numpy.asarray(array[start:stop], dtype="float32"))
                      for array in (self.features, self.labels))
 
+    def watched(self, epoch: int, blocks: Epoch) -> Iterator[tuple[int, numpy.ndarray]]:
+        """An epoch's blocks, with a progress bar."""
+        with self._progress_bar(epoch) as bar:
+            for block, rows in blocks:
+                yield block, rows
+                if bar is not None:
+                    bar.update(len(rows))
 
-@contextlib.contextmanager
-def _progress_bar(verbose, total, what):
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        tqdm = None
-    if tqdm is None:
-        yield _NoBar
-    else:
-        with tqdm(total=total, desc=what, unit=" examples", unit_scale=True,
-                  disable=not verbose) as bar:
-            yield bar
+    def _progress_bar(self, epoch: int) -> contextlib.AbstractContextManager[Any]:
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            return contextlib.nullcontext()
+        return tqdm(total=len(self.labels), desc=f"epoch {epoch}", unit=" examples",
+                    unit_scale=True, disable=not self.verbose)
 
-
-class _NoBar:
-    """In place of a bar where tqdm is not installed."""
-
-    @staticmethod
-    def update(count):
-        pass
+    def average(self, loss: Loss) -> float:
+        """The average of a loss over all examples, of all workers."""
+        self._held = None, None
+        bounds = [(max(start, self.shared), stop) for start, stop in self.bounds
+                  if stop > self.shared]
+        counts = [stop - start for start, stop in bounds]
+        losses = numpy.multiply([loss(*self._rows(*block)) for block in bounds], counts)
+        summed, count = self.group.total(losses.sum(), sum(counts))
+        return float(summed / count)

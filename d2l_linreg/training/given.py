@@ -1,41 +1,76 @@
 """Reading the examples that someone gives to train on."""
+import os
+from typing import Any
+
 import numpy
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 
 CHECKED = 2**14  # examples of a file that are checked at a time
 
 
-def as_array(name, values):
+Pair = tuple[numpy.ndarray, numpy.ndarray]  # features and labels
+
+
+def given_examples(data: Any, labels: Any) -> Pair | None:
+    """Read the examples that `train` is given.
+
+    Parameters
+    ----------
+    data : (array_like, array_like) or str or None
+        Features and labels; or the name of a file of features.
+    labels : str or None
+        The name of the file of labels that goes with it.
+
+    Returns
+    -------
+    features : numpy.ndarray, shape (num_examples, num_features)
+        In memory as float32; of a file a numpy.memmap, as it is there.
+    labels : numpy.ndarray, shape (num_examples,)
+        Likewise. None instead of both if none are given.
+
+    Raises
+    ------
+    ArgumentError
+        If the two arguments do not go together or, as a DataError, cannot be trained on.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        return map_examples(data, labels)
+    if labels is not None:
+        raise ArgumentError(f"labels is {labels!r}; it goes with data from a file, else give "
+                            "data=(features, labels)")
+    return None if data is None else as_examples(data)
+
+
+def as_array(name: str, values: Any) -> numpy.ndarray:
     """Read real numbers as a NumPy array; a DataError, with their name, if they are not."""
     if isinstance(values, numpy.ma.MaskedArray) and numpy.ma.is_masked(values):
-        raise DataError("{} has masked values; leave those examples out".format(name))
+        raise DataError(f"{name} has masked values; leave those examples out")
     values = values.asnumpy() if hasattr(values, "asnumpy") else values
     try:
         array = numpy.asarray(values)
     except ValueError as error:  # rows of several lengths
-        raise DataError("{} is not an array: {}".format(name, error)) from error
+        raise DataError(f"{name} is not an array: {error}") from error
     if array.dtype.kind not in "fiub":
-        raise DataError("{} holds {}; give real numbers".format(name, array.dtype))
+        raise DataError(f"{name} holds {array.dtype}; give real numbers")
     return array
 
 
-def _as_float32(name, array):
+def _as_float32(name: str, array: numpy.ndarray) -> numpy.ndarray:
     if array.size == 0:
-        raise DataError("{} is empty, of shape {}; give at least one example with at least "
-                        "one feature".format(name, array.shape))
+        raise DataError(f"{name} is empty, of shape {array.shape}; give at least one example with "
+                        "at least one feature")
     if not numpy.isfinite(array).all():
-        raise DataError("{} holds {} values that are NaN or infinite; leave those examples out"
-                        .format(name, (~numpy.isfinite(array)).sum()))
+        raise DataError(f"{name} holds {(~numpy.isfinite(array)).sum()} values that are NaN or "
+                        "infinite; leave those examples out")
     with numpy.errstate(over="ignore"):
         converted = numpy.ascontiguousarray(array, dtype="float32")
     if not numpy.isfinite(converted).all():
-        raise DataError("{} reaches {:g}, beyond float32's range; rescale it"
-                        .format(name, abs(array).max()))
+        raise DataError(f"{name} reaches {abs(array).max():g}, beyond float32's range; rescale it")
     return converted
 
 
-def as_features(name, values):
+def as_features(name: str, values: Any) -> numpy.ndarray:
     """Read features, checking them.
 
     Parameters
@@ -56,12 +91,12 @@ def as_features(name, values):
     """
     array = as_array(name, values)
     if array.ndim != 2:
-        raise DataError("{} has shape {}; give two dimensions, (num_examples, num_features)"
-                        .format(name, array.shape))
+        raise DataError(f"{name} has shape {array.shape}; give two dimensions, (num_examples, "
+                        "num_features)")
     return _as_float32(name, array)
 
 
-def map_examples(features, labels):
+def map_examples(features: Any, labels: Any) -> Pair:
     """Open files of features and labels without reading them into memory.
 
     Parameters
@@ -84,23 +119,23 @@ def map_examples(features, labels):
         try:
             arrays.append(numpy.load(path, mmap_mode="r", allow_pickle=False))
         except (EOFError, OSError, TypeError, ValueError) as error:  # EOFError if it is empty
-            raise DataError("{} is {!r}, which cannot be read as an .npy file: {}".format(
-                name, path, error)) from error
+            raise DataError(f"{name} is {path!r}, which cannot be read as an .npy file: "
+                            f"{error}") from error
     features, labels = arrays
     if features.ndim != 2 or labels.shape not in ((len(features),), (len(features), 1)):
-        raise DataError("data has shape {} and labels {}; give (num_examples, num_features) and "
-                        "(num_examples,)".format(features.shape, labels.shape))
+        raise DataError(f"data has shape {features.shape} and labels {labels.shape}; give "
+                        "(num_examples, num_features) and (num_examples,)")
     return features, labels.reshape(-1)
 
 
-def check_mapped(features, labels):
+def check_mapped(features: numpy.ndarray, labels: numpy.ndarray) -> None:
     """Read files that `map_examples` opened, in blocks; a DataError if one cannot be trained on."""
     for start in range(0, max(len(features), 1), CHECKED):
         as_features("data", features[start:start + CHECKED])
         _as_float32("labels", as_array("labels", labels[start:start + CHECKED]))
 
 
-def as_examples(data):
+def as_examples(data: Any) -> Pair:
     """Read a pair of features and labels, checking both.
 
     Parameters
@@ -120,10 +155,45 @@ def as_examples(data):
         If either cannot be trained on, or their lengths differ.
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise DataError("data is a {}; give a pair, (features, labels)".format(type(data).__name__))
+        raise DataError(f"data is a {type(data).__name__}; give a pair, (features, labels)")
     features = as_features("features", data[0])
     labels = as_array("labels", data[1])
     if labels.shape not in ((len(features),), (len(features), 1)):
-        raise DataError("labels has shape {}, but there are {} rows of features; give one label "
-                        "a row".format(labels.shape, len(features)))
+        raise DataError(f"labels has shape {labels.shape}, but there are {len(features)} rows of "
+                        "features; give one label a row")
     return features, _as_float32("labels", labels.reshape(-1))
+
+
+def table(path: str, label: str) -> tuple[Any, Any]:
+    """Read a table of numbers.
+
+    Parameters
+    ----------
+    path : str
+        Of a .csv file.
+    label : str
+        Its column of labels; all others are features.
+
+    Returns
+    -------
+    features : pandas.DataFrame
+    labels : pandas.Series
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or has no such column.
+    ImportError
+        If pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(f"{error}; tables are read by pandas: pip install pandas") from error
+    try:
+        columns = pandas.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"--data is {path!r}: {error}") from error
+    if label not in columns:
+        raise DataError(f"--label is {label!r}; the columns are {', '.join(map(repr, columns))}")
+    return columns.drop(columns=label), columns[label]

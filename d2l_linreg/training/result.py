@@ -1,14 +1,17 @@
 """What training comes to."""
 from dataclasses import asdict, dataclass, field
-from typing import Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import storage
 from ..compat.mxnet import mx
-from .given import as_features
 from ..errors import DataError
 from ..settings import Settings
+from . import storage
+from .given import as_features
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POINTS = 10000  # at most so many are drawn, evenly picked
 KIND = "TrainResult"  # of the files that hold one
@@ -54,18 +57,18 @@ class TrainResult:
     settings: Settings
     w: numpy.ndarray
     b: float
-    epoch_losses: Tuple[float, ...]
-    moving_losses: Optional[Tuple[float, ...]]
-    w_error: Optional[numpy.ndarray]
-    b_error: Optional[float]
-    ctx: Union[mx.Context, Tuple[mx.Context, ...]]
+    epoch_losses: tuple[float, ...]
+    moving_losses: tuple[float, ...] | None
+    w_error: numpy.ndarray | None
+    b_error: float | None
+    ctx: "mx.Context | tuple[mx.Context, ...]"
     seconds: float
     transcript: str = field(repr=False)
     batch_losses: numpy.ndarray = field(repr=False)
-    features: Optional[numpy.ndarray] = field(repr=False)
-    labels: Optional[numpy.ndarray] = field(repr=False)
+    features: numpy.ndarray | None = field(repr=False)
+    labels: numpy.ndarray | None = field(repr=False)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> numpy.ndarray:
         """Labels that the fitted model gives.
 
         Parameters
@@ -83,11 +86,11 @@ class TrainResult:
         """
         X = as_features("X", X)
         if X.shape[1] != len(self.w):
-            raise DataError("X has {} features, the model {}; give the same features as in "
-                            "training".format(X.shape[1], len(self.w)))
+            raise DataError(f"X has {X.shape[1]} features, the model {len(self.w)}; give the same "
+                            "features as in training")
         return X @ self.w + numpy.float32(self.b)
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """Draw the loss over time, and the fitted line over the data.
 
         The line runs along the last feature; what the model gives to the other features
@@ -103,7 +106,7 @@ class TrainResult:
         DataError
             If the result was loaded and its examples were in files.
         """
-        if self.features is None:
+        if self.features is None or self.labels is None:
             raise DataError("the result was loaded without its examples, which were in files; "
                             "train again, or plot before saving")
         from matplotlib.figure import Figure  # not pyplot, which would choose a backend
@@ -125,14 +128,14 @@ class TrainResult:
         ends = numpy.array([x.min(), x.max()])
         fit_axes.scatter(x, self.labels[::every] - others, s=1)
         fit_axes.plot(ends, self.w[-1] * ends + self.b, "C1",
-                      label="{:.4g} x + {:.4g}".format(self.w[-1], self.b))
+                      label=f"{self.w[-1]:.4g} x + {self.b:.4g}")
         alone = len(self.w) == 1
         fit_axes.set(xlabel="feature" if alone else "last feature",
                      ylabel="label" if alone else "label less the other features' part")
         fit_axes.legend()
         return figure
 
-    def save(self, path):
+    def save(self, path: Any) -> None:
         """Write the result to a file, whole or not at all; `storage` describes the format.
 
         The file holds the arrays w, w_error, batch_losses, features and labels, those of
@@ -158,7 +161,7 @@ class TrainResult:
         storage.save(path, KIND, arrays, text)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Any) -> "TrainResult":
         """Read a result that `save` wrote.
 
         Parameters
@@ -186,11 +189,10 @@ class TrainResult:
                     ctx=ctx, epoch_losses=tuple(text["epoch_losses"]),
                     moving_losses=None if moving_losses is None else tuple(moving_losses)))))
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
-            raise DataError("{!r} does not hold what a {} does: {!r}".format(
-                path, KIND, error)) from error
+            raise DataError(f"{path!r} does not hold what a {KIND} does: {error!r}") from error
 
 
-def _context(name):
+def _context(name: str) -> mx.Context:
     """A context by its name, be it here or not."""
     device, _, number = name.rstrip(")").partition("(")
     return mx.Context(device, int(number))

@@ -11,36 +11,39 @@ import io
 import json
 import os
 import tempfile
+from typing import Any
 
 import numpy
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 
 VERSION = 1
 
 
-def check_writable(path):
+def check_writable(what: str, path: Any) -> None:
     """See that `write_whole` can put a file there.
 
     Parameters
     ----------
+    what : str
+        How an error's message begins, with the path.
     path : str
 
     Raises
     ------
-    ValueError
-        If it cannot; the message goes on after the path's name.
+    ArgumentError
+        If it cannot.
     """
     try:
         folder, name = os.path.split(_replaced(path))
         # By another name than `write_whole` uses, as another process may be writing.
         tempfile.NamedTemporaryFile(prefix=name, dir=folder).close()
     except (OSError, TypeError, ValueError) as error:
-        raise ValueError("cannot be written: {}; name a file in a folder that is there".format(
-            error)) from error
+        raise ArgumentError(
+            f"{what} cannot be written: {error}; name a file in a folder that is there") from error
 
 
-def write_whole(path, content):
+def write_whole(path: Any, content: bytes) -> None:
     """Put a file in place in one step, so that `path` is always whole: the old or the new.
 
     Parameters
@@ -52,7 +55,7 @@ def write_whole(path, content):
     Raises
     ------
     OSError
-        If it cannot be written; then what was there is still there.
+        If it cannot be written, with the file's name; then what was there is still there.
     """
     path = _replaced(path)
     unfinished = path + ".part"
@@ -62,21 +65,23 @@ def write_whole(path, content):
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(unfinished)
+        if isinstance(error, OSError) and error.filename is None:  # a write does not tell
+            error.filename = path
         raise
 
 
-def _replaced(path):
+def _replaced(path: Any) -> str:
     """The file, there or not, that `path` leads to; a FileExistsError if it is no file."""
     path = os.path.realpath(os.fsdecode(path))
     if os.path.exists(path) and not os.path.isfile(path):
-        raise FileExistsError("{!r} is a folder, a device or a pipe".format(path))
+        raise FileExistsError(f"{path!r} is a folder, a device or a pipe")
     return path
 
 
-def save(path, kind, arrays, text):
+def save(path: Any, kind: str, arrays: dict[str, numpy.ndarray], text: dict[str, Any]) -> None:
     """Write a file of ours.
 
     Parameters
@@ -93,14 +98,14 @@ def save(path, kind, arrays, text):
     OSError
         If it cannot be written; then what was there is still there.
     """
-    archive = io.BytesIO()
-    numpy.savez(archive, text=numpy.array(json.dumps(text)), **arrays)
-    archive = archive.getvalue()
-    head = "{}\n{}\n".format(_first_line(kind), hashlib.sha256(archive).hexdigest())
+    buffer = io.BytesIO()
+    numpy.savez(buffer, text=numpy.array(json.dumps(text)), **arrays)
+    archive = buffer.getvalue()
+    head = f"{_first_line(kind)}\n{hashlib.sha256(archive).hexdigest()}\n"
     write_whole(path, head.encode() + archive)
 
 
-def load(path, kind):
+def load(path: Any, kind: str) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
     """Read a file that `save` wrote.
 
     Parameters
@@ -124,18 +129,18 @@ def load(path, kind):
             # Of a file that is not ours no more is read: it may have no end.
             rest = file.read() if file.read(len(first_line)) == first_line else None
     except (OSError, TypeError, ValueError) as error:  # not there, no name, a NUL in it
-        raise DataError("{!r} cannot be read: {}".format(path, error)) from error
+        raise DataError(f"{path!r} cannot be read: {error}") from error
     if rest is None:
-        raise DataError("{!r} does not begin with {!r}; give a file that this version wrote".format(
-            path, _first_line(kind)))
+        raise DataError(f"{path!r} does not begin with {_first_line(kind)!r}; give a file that "
+                        "this version wrote")
     sum_, _, archive = rest.partition(b"\n")
     if hashlib.sha256(archive).hexdigest().encode() != sum_:
-        raise DataError("{!r} is damaged: its content does not have the sha256 it was written "
-                        "with; use a copy, or make it again".format(path))
+        raise DataError(f"{path!r} is damaged: its content does not have the sha256 it was written "
+                        "with; use a copy, or make it again")
     with numpy.load(io.BytesIO(archive), allow_pickle=False) as members:
         arrays = dict(members)
     return arrays, json.loads(arrays.pop("text").item())
 
 
-def _first_line(kind):
-    return "d2l_linreg {} {}".format(kind, VERSION)
+def _first_line(kind: str) -> str:
+    return f"d2l_linreg {kind} {VERSION}"

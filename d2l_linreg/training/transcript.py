@@ -1,63 +1,54 @@
 """What each notebook prints while it trains, in its own format."""
 import threading
 
+import numpy
+
 from ..compat.printing import default_printing
+from ..settings import Notebook
+from .checkpoint import Progress
 
 _printing = threading.Lock()  # NumPy's options are one for all threads
 
 
 class Transcript:
-    """Lines, kept in `progress` and, if `verbose`, printed as they come."""
+    """The lines of a run, kept in its progress and, if `verbose`, printed as they come.
 
-    def __init__(self, progress, verbose):
-        self.progress, self.verbose = progress, verbose
+    Parameters
+    ----------
+    own : Notebook
+        Whose lines, by their formats.
+    progress : Progress
+        The lines in it, of before a checkpoint, come again.
+    verbose : bool
+    """
+
+    def __init__(self, own: Notebook, progress: Progress, verbose: bool) -> None:
+        self.own, self.progress, self.verbose = own, progress, verbose
         lines, progress.lines = progress.lines, []
-        for line in lines:  # of before a checkpoint
-            self.say(line)
+        for line in lines:
+            self._say(line)
 
-    def say(self, line):
+    def _say(self, line: str) -> None:
         self.progress.lines.append(line)
         if self.verbose:
             print(line)
 
-    def after_batches(self, epoch, first, losses):
-        """Take the mean losses of batches from the `first` on; both count from 0."""
+    def after_average(self, epoch: int, batch: int, average: float) -> None:
+        """Tell a moving average; epochs and batches count from 0."""
+        if self.own.average_line is not None:
+            self._say(self.own.average_line.format(epoch=epoch, batch=batch, average=average))
 
-    def after_epoch(self, epoch, loss):
-        """Take the loss over all examples after an epoch, counted from 0."""
+    def after_epoch(self, epoch: int, loss: float) -> None:
+        """Tell the loss over all examples after an epoch, counted from 0."""
+        if self.own.epoch_line is not None:
+            self._say(self.own.epoch_line.format(epoch=epoch + 1, loss=loss))
 
-    def after_training(self, w_error, b_error):
-        """Take the errors of the parameters, arrays: true minus estimated."""
-
-    def __str__(self):
-        return "".join(line + "\n" for line in self.progress.lines)
-
-
-class D2LTranscript(Transcript):
-    """A line an epoch, and the errors at the end."""
-
-    def after_epoch(self, epoch, loss):
-        self.say("epoch %d, loss %f" % (epoch + 1, loss))
-
-    def after_training(self, w_error, b_error):
+    def after_training(self, w_error: numpy.ndarray, b_error: numpy.ndarray) -> None:
+        """Tell the errors of the parameters: true minus estimated."""
         with _printing, default_printing():
-            lines = ["Error in estimating w %s" % w_error, "Error in estimating b %s" % b_error]
+            lines = [line.format(w=w_error, b=b_error) for line in self.own.error_lines]
         for line in lines:
-            self.say(line)
+            self._say(line)
 
-
-class StraightDopeTranscript(Transcript):
-    """A moving average of the batch losses, every 500 batches of an epoch."""
-
-    def after_batches(self, epoch, first, losses):
-        progress = self.progress
-        for batch, loss in enumerate(losses.tolist(), first):
-            progress.moving_loss = 0.99 * progress.moving_loss + 0.01 * loss
-            if (batch + 1) % 500 == 0:
-                progress.moving_losses.append(progress.moving_loss)
-                # 12 digits, as Python 2 and NumPy < 1.14 print a float64
-                self.say("Epoch %s, batch %s. Moving avg of loss: %.12g"
-                         % (epoch, batch, progress.moving_loss))
-
-
-TRANSCRIPTS = {"d2l": D2LTranscript, "straight_dope": StraightDopeTranscript}
+    def __str__(self) -> str:
+        return "".join(line + "\n" for line in self.progress.lines)

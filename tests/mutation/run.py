@@ -46,8 +46,7 @@ def mutated(fault, folder):
     path = folder / "d2l_linreg" / fault.file
     text = path.read_text(encoding="utf-8")
     if fault.old and text.count(fault.old) != 1:
-        raise ValueError("{!r}: its old text is in {} {} times, not once".format(
-            fault.what, fault.file, text.count(fault.old)))
+        raise ValueError(f"{fault.what!r}: its old text is in {fault.file} {text.count(fault.old)} times, not once")
     path.write_text(text.replace(fault.old, fault.new) if fault.old else text, encoding="utf-8")
 
 
@@ -55,14 +54,14 @@ def tests(fault):
     """The test files, the likeliest to find something first."""
     there = sorted(path.name for path in HERE.parent.glob("test_*.py"))
     module = Path(fault.file).stem
-    named = "test_{}.py".format(TESTS.get(module, module))
+    named = f"test_{TESTS.get(module, module)}.py"
     return sorted(set(there) - set(LEFT_OUT), key=lambda name: (
         name != named, FIRST.index(name) if name in FIRST else len(FIRST), name))
 
 
 def python(folder, *arguments):
     return subprocess.run(
-        [sys.executable, *arguments], cwd=str(folder), universal_newlines=True,
+        [sys.executable, *arguments], cwd=str(folder), text=True,
         env=dict(os.environ, PYTHONPATH=str(folder)), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
 
@@ -86,8 +85,8 @@ def caught_by(fault):
             unusual = [joint["notebook"] for joint in found["joint"]
                        if joint["verdict"] == "unusual"]
             return "reproduce: " + ", ".join(
-                (["{} different".format(different)] if different else [])
-                + ["{} unusual".format(notebook) for notebook in unusual])
+                ([f"{different} different"] if different else [])
+                + [f"{notebook} unusual" for notebook in unusual])
         finished = python(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
                           *("tests/" + name for name in tests(fault)))
         if finished.returncode == 0:
@@ -95,7 +94,7 @@ def caught_by(fault):
         failures = [line.split(" - ")[0] for line in finished.stdout.splitlines()
                     if line.startswith(("FAILED ", "ERROR "))]
         if not failures:
-            raise RuntimeError("{}: pytest ended without a verdict".format(fault.what))
+            raise RuntimeError(f"{fault.what}: pytest ended without a verdict")
         return "tests: " + failures[0].split(" ", 1)[1].replace("tests/", "")
 
 
@@ -109,14 +108,14 @@ def main():
     survivors = 0
     nothing = caught_by(NO_FAULT)
     if nothing != SURVIVED:
-        print("without a fault, too, something fails: {}; mend that".format(nothing))
+        print(f"without a fault, too, something fails: {nothing}; mend that")
         return 1
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for fault, by in zip(chosen, pool.map(caught_by, chosen)):
             survivors += by == SURVIVED
-            rows.append("| {} | `{}` | {} |".format(fault.what, fault.file, by))
+            rows.append(f"| {fault.what} | `{fault.file}` | {by} |")
             print(rows[-1], flush=True)
-    summary = "{} faults, {} of them caught.".format(len(chosen), len(chosen) - survivors)
+    summary = f"{len(chosen)} faults, {len(chosen) - survivors} of them caught."
     print(summary)
     if not arguments.words:
         (HERE / "results.md").write_text(

@@ -1,0 +1,128 @@
+"""Numbers and batches that a caller gives, read with errors that name them."""
+import math
+import numbers
+import operator
+from collections.abc import Collection, Sequence, Sized
+from typing import Any
+
+from .errors import ArgumentError
+
+SMALLEST = 2.0**-126  # of float32's normal numbers
+
+
+def one_of(name: str, value: Any, choices: Collection[str]) -> str:
+    """Read a choice.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in an error.
+    value : str
+    choices : collection of str
+        What it may be.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of them.
+    """
+    if not (isinstance(value, str) and value in choices):
+        raise ArgumentError(
+            f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
+    return value
+
+
+def as_integer(name: str, value: Any, lowest: int) -> int:
+    """Read an integer.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in an error.
+    value : int
+        Or whatever Python takes for one, but for a bool.
+    lowest : int
+        The smallest that is taken; the largest is 2**32 - 1.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ArgumentError
+        If it is no integer in that range.
+    """
+    try:
+        # A bool is no number here, NumPy's no more than Python's.
+        boolean = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+        integer = None if boolean else operator.index(value)
+    except TypeError:
+        integer = None
+    if integer is None or not lowest <= integer < 2**32:
+        raise ArgumentError(
+            f"{name} is {value!r}; it must be an integer from {lowest} to {2**32 - 1}")
+    return integer
+
+
+def as_learning_rate(value: Any) -> float:
+    """Read a learning rate.
+
+    Parameters
+    ----------
+    value : float
+        Finite and above 0, in float32 too.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ArgumentError
+        If it is not as above.
+    """
+    try:
+        number = float(value) if isinstance(value, numbers.Real) else math.nan
+    except OverflowError:
+        number = math.inf
+    if isinstance(value, bool) or not SMALLEST <= number < math.inf:
+        raise ArgumentError(f"learning_rate is {value!r}; it must be a finite number above 0 (at "
+                            f"least {SMALLEST:.2g}, float32's smallest)")
+    return number
+
+
+def check_batches(batch_size: Any, features: Sized, labels: Sized,
+                  order: Sequence[int] | None) -> None:
+    """See that examples can be dealt into batches of that size, in that order.
+
+    Parameters
+    ----------
+    batch_size : int
+    features, labels : array
+        As many of the one as of the other.
+    order : sequence of int, optional
+        Rows, each of which is there.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not as above.
+    """
+    as_integer("batch_size", batch_size, 1)
+    if len(features) != len(labels):
+        raise ArgumentError(f"labels has {len(labels)} rows, but features {len(features)}; give "
+                            "one label a row")
+    if order is not None:
+        import numpy
+
+        rows = numpy.asarray(order)
+        if rows.dtype.kind not in "iu" or rows.ndim != 1 or not (
+                (rows >= 0) & (rows < len(features))).all():
+            raise ArgumentError(f"order is of shape {rows.shape} and type {rows.dtype}; it must be "
+                                f"integers, in one dimension, from 0 to {len(features) - 1}, the "
+                                "last row")

@@ -1,0 +1,109 @@
+"""What the cells of a notebook print now."""
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy
+
+from .. import published
+from ..compat.mxnet import mx, seeded
+from ..engines import ENGINES
+from ..settings import Notebook
+from ..training.result import TrainResult
+from ..training.train import train
+from .figures import DIFFERENT, compare_cell
+
+BY_STEPS = "autograd"  # the engine that takes the notebook's own steps
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The text that one cell printed when it was published, and what it prints now.
+
+    Attributes
+    ----------
+    notebook, cell : str
+        Which it is.
+    published : str
+    reproduced : str or None
+        None where the computation failed.
+    reason : str or None
+        Why it failed.
+    """
+
+    notebook: str
+    cell: str
+    published: str
+    reproduced: str | None
+    reason: str | None = None
+
+
+def fresh_cells(own: Notebook, ctx: mx.Context) -> tuple[list[Cell], TrainResult | None]:
+    """Have a notebook's functions print all that was published.
+
+    Parameters
+    ----------
+    own : Notebook
+    ctx : mxnet.Context
+        Where to train.
+
+    Returns
+    -------
+    cells : list of Cell
+        In the notebook's order.
+    result : TrainResult or None
+        What training by the notebook's own steps came to; None if it failed.
+    """
+    @functools.cache
+    def data() -> Any:
+        with seeded(own.seed):
+            return own.vocabulary.own_data(own.num_examples)
+
+    document = published.document(own.name)
+    rows = document["minibatch_rows"]
+    others = numpy.setdiff1d(numpy.arange(own.num_examples), rows)
+    texts = own.vocabulary.outputs(data, own.settings.batch_size, [*rows, *others])
+    result, failure = attempt(lambda: train(own.name, ctx=ctx, engine=BY_STEPS, verbose=False))
+    cells = []
+    for cell in document["cells"]:
+        if cell["cell"] != "training":
+            text, reason = attempt(texts[cell["cell"]])
+        elif result is None:
+            text, reason = None, failure
+        else:
+            text, reason = attempt(functools.partial(_agreed, result, cell, ctx))
+        cells.append(Cell(own.name, cell["cell"], cell["text"], text, reason))
+    return cells, result
+
+
+def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context) -> str:
+    """The training lines by the notebook's own steps, if every engine agrees with them.
+
+    "compiled" must print the same on a CPU, where it is the same to the bit; the others, and any
+    on a GPU, within `rounding_bound`.
+    """
+    by_steps = result.transcript
+    for engine in ENGINES:
+        if engine == BY_STEPS:
+            continue
+        printed = train(result.notebook, ctx=ctx, engine=engine, verbose=False).transcript
+        exact = engine == "compiled" and ctx.device_type == "cpu"
+        agree = printed == by_steps if exact else all(
+            figure.verdict != DIFFERENT for figure in compare_cell(
+                result.notebook, dict(cell, text=by_steps), printed))
+        if not agree:
+            raise ArithmeticError(
+                f"engine {engine!r} prints {printed!r}, {BY_STEPS!r} {by_steps!r}")
+    return by_steps
+
+
+def attempt(compute: Callable[[], Value]) -> tuple[Value | None, str | None]:
+    """What a computation gives, and None; or None, and why it failed."""
+    try:
+        return compute(), None
+    except Exception as error:  # whatever it is, it is why these figures do not come out
+        first_line = str(error).strip().partition("\n")[0]
+        return None, f"{type(error).__name__}: {first_line}"
