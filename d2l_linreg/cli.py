@@ -19,6 +19,7 @@ from . import __version__, published
 from .arguments import as_integer
 from .engines import ENGINES
 from .errors import ArgumentError, DivergenceError
+from .training.storage import check_writable, write_whole
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -116,7 +117,7 @@ def _reproduce(arguments: Namespace) -> int:
     reproduction = reproduce(arguments.notebook, ctx=arguments.ctx, runs=arguments.runs)
     print(reproduction)
     for name, path in wanted.items():
-        _write_text(path, getattr(reports, "to_" + name)(reproduction))
+        write_whole(path, getattr(reports, "to_" + name)(reproduction))
     return 0 if reproduction.ok else 1
 
 
@@ -155,7 +156,6 @@ def _add_train(commands: Any) -> None:
 
 def _train(arguments: Namespace) -> int:
     from .distributed.group import is_first_worker
-    from .training.storage import write_whole
     from .training.train import train
 
     picture_format = _picture_format(arguments.plot)
@@ -287,9 +287,9 @@ def _run(arguments: Namespace) -> int:
     print(f"as {executed.published_notebook} published it, with shuffles found by search, not the "
           "authors' own:")
     print(executed)
-    _write_text(output, nbformat.writes(executed.notebook) + "\n")
+    write_whole(output, nbformat.writes(executed.notebook) + "\n")
     if html:
-        _write_text(html, HTMLExporter().from_notebook_node(executed.notebook)[0])
+        write_whole(html, HTMLExporter().from_notebook_node(executed.notebook)[0])
     print("written:", *filter(None, (output, html)))
     return 0 if executed.ok else 1
 
@@ -327,7 +327,7 @@ def _notebooks(arguments: Namespace) -> int:
         raise ArgumentError(f"DIR is {arguments.folder!r}: {error}") from error
     for target, path in targets.items():
         with open(path, encoding="utf-8") as file:
-            _write_text(target, file.read())
+            write_whole(target, file.read())
         print(target)
     return 0
 
@@ -363,8 +363,6 @@ def _node(arguments: Namespace) -> int:
 
 
 def _new_file(path: str) -> str:
-    from .training.storage import check_writable
-
     try:
         check_writable(repr(path), path)
     except ArgumentError as error:
@@ -378,9 +376,3 @@ def _check_distinct(paths: Iterable[str | None]) -> None:
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise ArgumentError(f"of {', '.join(map(repr, named))} two are the same; name a file for "
                             "each")
-
-
-def _write_text(path: str, text: str) -> None:
-    from .training.storage import write_whole
-
-    write_whole(path, text.encode("utf-8"))

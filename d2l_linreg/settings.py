@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from . import published
-from .arguments import as_integer, as_learning_rate
+from .arguments import as_integer, as_learning_rate, one_of
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def known(notebook: Any) -> Notebook:
     ArgumentError
         If there is none of that name; it says which there are.
     """
-    return NOTEBOOKS[published.known(notebook)]
+    return NOTEBOOKS[one_of("notebook", notebook, NOTEBOOKS)]
 
 
 def chosen(settings: Settings, learning_rate: Any = None, num_epochs: Any = None,

@@ -168,12 +168,7 @@ def printed(array: mx.nd.NDArray) -> str:
 # What both notebooks have, under the names that both modules share
 
 TRUE_W, TRUE_B = (2, -3.4), 4.2
-array = nd.array
-
-
-def own_data(num_examples: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-    """The notebook's features and labels, from where MXNet's generator stands."""
-    return synthetic_data(num_examples)
+array, own_data = nd.array, synthetic_data
 
 
 def batches(batch_size: int, features: mx.nd.NDArray, labels: mx.nd.NDArray,

@@ -40,6 +40,13 @@ def printing_of_2017() -> contextlib.AbstractContextManager[None]:
 PRINTING = {2017: printing_of_2017, 2019: default_printing}
 
 
+def str_by_default(array: numpy.ndarray) -> str:
+    """An array's text by today's NumPy, whatever a caller, or another thread, has set."""
+    return numpy.array2string(
+        array, max_line_width=75, precision=8, suppress_small=False, formatter={}, threshold=1000,
+        edgeitems=3, sign="-", floatmode="maxprec", legacy=False)
+
+
 def str_of_2017(array: numpy.ndarray) -> str:
     """An array's text by NumPy before 1.14, which went by way of float64."""
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:

@@ -62,7 +62,8 @@ class Group:
     def __enter__(self) -> "Group":
         """Meet the other workers; waits until all are there."""
         if self.kvstore is not None:
-            self._store = _store(self.kvstore)
+            self._store = (_dist_store() if self.kvstore == "dist_sync"
+                           else mx.kv.create(self.kvstore))
             self.rank = self._store.rank
         return self
 
@@ -140,10 +141,6 @@ def _check_launched() -> None:
         raise ArgumentError("kvstore is 'dist_sync', but this process is not one of several "
                             f"workers ({', '.join(missing) or 'DMLC_ROLE=worker is'} not set); "
                             "start them with d2l-linreg launch -n WORKERS -- train ...")
-
-
-def _store(kvstore: str) -> Any:
-    return _dist_store() if kvstore == "dist_sync" else mx.kv.create(kvstore)
 
 
 @functools.cache

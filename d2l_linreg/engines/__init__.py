@@ -7,8 +7,7 @@ from ..arguments import one_of
 if TYPE_CHECKING:
     from .engine import Engine
 
-_CLASSES = {"compiled": "Compiled", "autograd": "Autograd", "scan": "Scan", "fused": "Fused"}
-ENGINES = tuple(_CLASSES)
+ENGINES = ("compiled", "autograd", "scan", "fused")
 
 
 def find(name: Any) -> "type[Engine]":
@@ -29,4 +28,4 @@ def find(name: Any) -> "type[Engine]":
         If there is none of that name.
     """
     module = importlib.import_module("." + one_of("engine", name, ENGINES), __package__)
-    return getattr(module, _CLASSES[name])
+    return getattr(module, name.capitalize())

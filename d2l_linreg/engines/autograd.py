@@ -1,17 +1,13 @@
 """Engine "autograd": the notebooks' own steps, one by one under `autograd.record`."""
-from collections.abc import Iterator
-
-import numpy
 
 from ..compat.mxnet import mx
-from .engine import Engine
+from .engine import Array, Engine, Losses, Rows
 
 
 class Autograd(Engine):
     """The notebook's own functions, in its own order."""
 
-    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
         vocabulary, settings = self.own.vocabulary, self.settings
         for X, y in vocabulary.batches(settings.batch_size, features, labels, rows):

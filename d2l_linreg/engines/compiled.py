@@ -1,12 +1,9 @@
 """Engine "compiled": the notebooks' steps, ten to a compiled MXNet graph. Same bits, sooner."""
 import functools
-from collections.abc import Iterator
-
-import numpy
 
 from ..compat.mxnet import mx
 from ..settings import Notebook, Settings
-from .engine import Engine, as_nd
+from .engine import Array, Engine, Losses, Rows, as_nd
 
 nd, sym = mx.nd, mx.sym
 
@@ -27,11 +24,10 @@ class Compiled(Engine):
         # Compiled for this call alone: a graph owns its buffers, so threads cannot share one.
         self.graph = functools.cache(functools.partial(_graph, own, settings))
 
-    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
         batch_size = self.settings.batch_size
-        features, labels, w, b = map(as_nd, (features, labels, w, b))
+        features, labels, w, b = as_nd(features, labels, w, b)
         rows = nd.array(rows, dtype="int32", ctx=features.context)
         params, start = [w, b], 0
         while start < len(rows):

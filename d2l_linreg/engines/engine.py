@@ -1,11 +1,16 @@
 """What every engine is."""
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy
 
 from ..compat.mxnet import mx
 from ..settings import Notebook, Settings
+
+Array: TypeAlias = Any  # mxnet.nd.NDArray, or mxnet.np.ndarray
+Rows = numpy.ndarray  # of int
+Losses = Iterator[numpy.ndarray]
 
 
 class Engine(ABC):
@@ -30,8 +35,7 @@ class Engine(ABC):
         self.own, self.settings, self.num_features = own, settings, num_features
 
     @abstractmethod
-    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
         """Visit examples once, in order, changing w and b in place.
 
         Parameters
@@ -51,12 +55,12 @@ class Engine(ABC):
             The mean loss of each batch before its step, so many batches at a time as suits.
         """
 
-    def mean_loss(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-                  b: mx.nd.NDArray) -> float:
+    def mean_loss(self, features: Array, labels: Array, w: Array, b: Array) -> float:
         """The notebook's loss, averaged over all examples given."""
         return self.own.vocabulary.forward(features, labels, w, b).mean().asnumpy().item()
 
 
-def as_nd(array: mx.nd.NDArray) -> mx.nd.NDArray:
-    """The same array as `mxnet.nd`'s, whose operators all engines but "autograd" use."""
-    return array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
+def as_nd(*arrays: Array) -> list[mx.nd.NDArray]:
+    """The same arrays as `mxnet.nd`'s, whose operators all engines but "autograd" use."""
+    return [array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
+            for array in arrays]

@@ -4,12 +4,11 @@
 otherwise: so this engine agrees with the notebooks' own steps to rounding, not to the bit.
 """
 import functools
-from collections.abc import Iterator
 
 import numpy
 
 from ..compat.mxnet import mx
-from .engine import Engine, as_nd
+from .engine import Array, Engine, Losses, Rows, as_nd
 
 nd, sym = mx.nd, mx.sym
 
@@ -28,11 +27,10 @@ class Fused(Engine):
         loss = sym.mean((output.reshape((-1,)) - sym.take(labels, rows)) ** 2)
         return nd.CachedOp(self.own.loss_factor * loss, [("static_alloc", True)])
 
-    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
         settings, batch_size = self.settings, self.settings.batch_size
-        features, labels, w, b = map(as_nd, (features, labels, w, b))
+        features, labels, w, b = as_nd(features, labels, w, b)
         rows = nd.array(rows, dtype="int32", ctx=features.context)
         weight, bias = w.reshape((1, -1)).copy(), b.copy()
         for param in (weight, bias):
@@ -49,9 +47,8 @@ class Fused(Engine):
             yield loss.asnumpy().reshape(1)
         w[:], b[:] = weight.reshape((-1, 1)), bias
 
-    def mean_loss(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-                  b: mx.nd.NDArray) -> float:
+    def mean_loss(self, features: Array, labels: Array, w: Array, b: Array) -> float:
         """The notebook's loss, averaged over all examples given."""
-        features, labels, w, b = map(as_nd, (features, labels, w, b))
+        features, labels, w, b = as_nd(features, labels, w, b)
         output = nd.FullyConnected(features, w.reshape((1, -1)), b, num_hidden=1)
         return self.own.loss_factor * nd.mean((output.reshape((-1,)) - labels) ** 2).asscalar()

@@ -12,7 +12,6 @@ A row of -1 stands for no example: so all shares of all batches are of one size,
 take equally many steps.
 """
 import functools
-from collections.abc import Iterator
 from types import ModuleType
 
 import numpy
@@ -20,7 +19,7 @@ import numpy
 from ..compat.mxnet import mx
 from ..distributed.group import Group
 from ..settings import Notebook, Settings
-from .engine import Engine, as_nd
+from .engine import Array, Engine, Losses, Rows, as_nd
 
 nd, sym = mx.nd, mx.sym
 
@@ -47,12 +46,11 @@ class Parallel(Engine):
         self.rate = settings.learning_rate / (settings.batch_size * group.num_workers)
         self._held: tuple = (None, None)
 
-    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
         contexts, size = self.group.contexts, self.num_features + 3
         examples = self._on_each_device(features, labels)
-        w, b = map(as_nd, (w, b))
+        w, b = as_nd(w, b)
         params = [[param.as_in_context(ctx) for param in (w, b)] for ctx in contexts]
         total = [nd.zeros(size, ctx=ctx) for ctx in contexts]
         shares = self._shares(rows)
@@ -76,7 +74,7 @@ class Parallel(Engine):
     def _on_each_device(self, *arrays: mx.nd.NDArray) -> list[list[mx.nd.NDArray]]:
         held, copies = self._held
         if held is not arrays[0]:  # the same examples come again and again
-            copies = [[as_nd(array).as_in_context(ctx) for array in arrays]
+            copies = [[array.as_in_context(ctx) for array in as_nd(*arrays)]
                       for ctx in self.group.contexts]
             self._held = arrays[0], copies
         return copies

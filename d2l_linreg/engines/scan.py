@@ -6,14 +6,13 @@ A step on a squared loss takes the parameters, written :math:`\theta = [w; b; 1]
 neighbours, then of two such products, and so on, make the tree; down it come the parameters
 before every step. NumPy multiplies these many small matrices several times faster than MXNet.
 """
-from collections.abc import Iterator
 
 import numpy
 
 from ..compat.mxnet import mx
 from ..errors import ArgumentError
 from ..settings import Notebook, Settings
-from .engine import Engine, as_nd
+from .engine import Array, Engine, Losses, Rows, as_nd
 
 MAX_FEATURES = 32  # a map holds (num_features + 2)**2 numbers; from about 48 on, steps are cheaper
 
@@ -38,10 +37,9 @@ class Scan(Engine):
                 f"engine is 'scan' and there are {num_features} features; it is for at most "
                 f"{MAX_FEATURES}: use 'compiled', faster there")
 
-    def epoch(self, features: mx.nd.NDArray, labels: mx.nd.NDArray, w: mx.nd.NDArray,
-              b: mx.nd.NDArray, rows: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
-        features, labels = map(as_nd, (features, labels))
+        features, labels = as_nd(features, labels)
         rows = mx.nd.array(rows, dtype="int32", ctx=features.context)
         Z = residual_rows(features.take(rows).asnumpy(), labels.take(rows).asnumpy())
         theta = numpy.concatenate([w.asnumpy().ravel(), b.asnumpy(), [1]])

@@ -17,28 +17,9 @@ if TYPE_CHECKING:
 NOTEBOOKS = ("d2l", "straight_dope")
 
 
-def _read(name: str) -> bytes:
-    return resources.files(__name__).joinpath(name).read_bytes()
-
-
-def known(notebook: Any) -> str:
-    """See that there is a notebook of this name.
-
-    Parameters
-    ----------
-    notebook : {"d2l", "straight_dope"}
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none; it says which there are.
-    """
-    return one_of("notebook", notebook, NOTEBOOKS)
+def _read(notebook: str, ending: str) -> bytes:
+    name = one_of("notebook", notebook, NOTEBOOKS)
+    return resources.files(__name__).joinpath(name + ending).read_bytes()
 
 
 def document(notebook: str) -> dict[str, Any]:
@@ -56,7 +37,7 @@ def document(notebook: str) -> dict[str, Any]:
         text output its name, its `text`, whether that hangs on a `recovered_shuffle`, and the
         names of the `figures` in it.
     """
-    return json.loads(_read(known(notebook) + ".json"))
+    return json.loads(_read(notebook, ".json"))
 
 
 def scatter_png() -> bytes:
@@ -70,7 +51,7 @@ def scatter_png() -> bytes:
     bytes
         A PNG file.
     """
-    return _read("straight_dope.png")
+    return _read("straight_dope", ".png")
 
 
 def text(notebook: str, cell: str) -> str:
@@ -112,4 +93,4 @@ def order(notebook: str) -> "numpy.ndarray":
     """
     import numpy
 
-    return numpy.load(io.BytesIO(_read(known(notebook) + ".npy")))
+    return numpy.load(io.BytesIO(_read(notebook, ".npy")))

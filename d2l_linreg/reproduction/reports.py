@@ -190,7 +190,7 @@ def _shown(fresh: NotebookReproduction) -> dict[str, Any]:
     losses = [f for f in fresh.figures if f.figure.startswith(("loss", "moving average"))]
     errors = [float(f.published) for f in fresh.figures if f.figure.startswith("error")]
     # Where no final errors were published the reproduced run's own are marked.
-    marks = errors or ([*result.w_error, result.b_error] if result else [None] * 3)
+    marks: Any = errors or ([*result.w_error, result.b_error] if result else [None] * 3)
     marked = "published" if errors else "reproduced"
     histograms, band = [], None
     if replicates is not None:

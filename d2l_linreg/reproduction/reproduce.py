@@ -176,8 +176,8 @@ def _reproduced(own: Notebook, ctx: mx.Context, exact: bool, runs: int) -> Noteb
 
 def _among(fresh: NotebookReproduction, runs: int) -> NotebookReproduction:
     """The run, with its training figures' places among replicates."""
-    trained = published.document(fresh.notebook)["cells"][-1]["figures"]
-    transcript = [figure.published for figure in fresh.figures[-len(trained):]]
+    first = -len(published.document(fresh.notebook)["cells"][-1]["figures"])  # of the trained
+    transcript = [figure.published for figure in fresh.figures[first:]]
 
     def judge() -> tuple[Replicates, list[float], float]:
         replicates = replicate(fresh.notebook, runs)
@@ -188,8 +188,7 @@ def _among(fresh: NotebookReproduction, runs: int) -> NotebookReproduction:
     if judged is None:
         return replace(fresh, joint=Joint(fresh.notebook, runs, None, reason))
     replicates, percentiles, p_value = judged
-    data = len(fresh.figures) - len(trained)
     placed = [replace(figure, percentile=percentile) for figure, percentile in
-              zip(fresh.figures[data:], percentiles, strict=True)]
-    return replace(fresh, figures=(*fresh.figures[:data], *placed),
+              zip(fresh.figures[first:], percentiles, strict=True)]
+    return replace(fresh, figures=(*fresh.figures[:first], *placed),
                    joint=Joint(fresh.notebook, runs, p_value), replicates=replicates)

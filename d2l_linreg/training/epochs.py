@@ -33,7 +33,7 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.
     OSError
         If the checkpoint cannot be written.
     """
-    settings, engine, progress = plan.settings, plan.engine, checkpoint.progress
+    own, settings, engine, progress = plan.own, plan.settings, plan.engine, checkpoint.progress
     done, started = 0, time.perf_counter() - progress.seconds
 
     def keep(at_once: bool = False) -> None:
@@ -41,9 +41,9 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.
         progress.seconds = time.perf_counter() - started
         checkpoint.save(at_once)
 
-    for epoch, blocks in enumerate(epochs(plan.own, settings, plan.order, source.sizes)):
+    for epoch, blocks in enumerate(epochs(own, settings, plan.order, source.sizes)):
         batch = 0  # the number of a batch in the epoch
-        for block, rows in pieces(source.watched(epoch, blocks), plan.own, settings, plan.group,
+        for block, rows in pieces(source.watched(epoch, blocks), own, settings, plan.group,
                                   plan.in_files, plan.num_features):
             first, batch = batch, batch - (-len(rows) // settings.batch_size)
             done += 1
@@ -54,8 +54,8 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.
                 if not finite.all():
                     raise _diverged(plan, f"at batch {first + finite.argmin()} of epoch {epoch}, "
                                           "both")
-                for at, average in progress.take(losses, first, plan.own.averages_every):
-                    transcript.after_average(epoch, at, average)
+                for at, average in progress.take(losses, first, own.averages_every):
+                    transcript.say(own.average_line, epoch=epoch, batch=at, average=average)
                 first += len(losses)
             progress.segments = done
             keep()
@@ -65,7 +65,7 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.
         if not numpy.isfinite(loss):
             raise _diverged(plan, f"after epoch {epoch},")
         progress.epoch_losses.append(loss)
-        transcript.after_epoch(epoch, loss)
+        transcript.say(own.epoch_line, epoch=epoch + 1, loss=loss)
     keep(at_once=True)
 
 

@@ -13,8 +13,6 @@ import os
 import tempfile
 from typing import Any
 
-import numpy
-
 from ..errors import ArgumentError, DataError
 
 VERSION = 1
@@ -43,14 +41,15 @@ def check_writable(what: str, path: Any) -> None:
             f"{what} cannot be written: {error}; name a file in a folder that is there") from error
 
 
-def write_whole(path: Any, content: bytes) -> None:
+def write_whole(path: Any, content: str | bytes) -> None:
     """Put a file in place in one step, so that `path` is always whole: the old or the new.
 
     Parameters
     ----------
     path : str
         Through a link, the file it leads to is replaced.
-    content : bytes
+    content : str or bytes
+        Text goes in UTF-8.
 
     Raises
     ------
@@ -61,7 +60,7 @@ def write_whole(path: Any, content: bytes) -> None:
     unfinished = path + ".part"
     try:
         with open(unfinished, "wb") as file:
-            file.write(content)
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -81,7 +80,7 @@ def _replaced(path: Any) -> str:
     return path
 
 
-def save(path: Any, kind: str, arrays: dict[str, numpy.ndarray], text: dict[str, Any]) -> None:
+def save(path: Any, kind: str, arrays: dict[str, Any], text: dict[str, Any]) -> None:
     """Write a file of ours.
 
     Parameters
@@ -98,6 +97,8 @@ def save(path: Any, kind: str, arrays: dict[str, numpy.ndarray], text: dict[str,
     OSError
         If it cannot be written; then what was there is still there.
     """
+    import numpy
+
     buffer = io.BytesIO()
     numpy.savez(buffer, text=numpy.array(json.dumps(text)), **arrays)
     archive = buffer.getvalue()
@@ -105,7 +106,7 @@ def save(path: Any, kind: str, arrays: dict[str, numpy.ndarray], text: dict[str,
     write_whole(path, head.encode() + archive)
 
 
-def load(path: Any, kind: str) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
+def load(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read a file that `save` wrote.
 
     Parameters
@@ -137,6 +138,8 @@ def load(path: Any, kind: str) -> tuple[dict[str, numpy.ndarray], dict[str, Any]
     if hashlib.sha256(archive).hexdigest().encode() != sum_:
         raise DataError(f"{path!r} is damaged: its content does not have the sha256 it was written "
                         "with; use a copy, or make it again")
+    import numpy
+
     with numpy.load(io.BytesIO(archive), allow_pickle=False) as members:
         arrays = dict(members)
     return arrays, json.loads(arrays.pop("text").item())

@@ -4,6 +4,7 @@ from typing import Any
 import numpy
 
 from ..compat.mxnet import mx, numpy_semantics
+from ..compat.printing import str_by_default
 from .checkpoint import Checkpoint
 from .epochs import train_epochs
 from .examples import draw
@@ -117,14 +118,15 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         w, b = map(plan.load, params)
         for param in (w, b):
             param.attach_grad()
-        transcript = Transcript(own, progress, verbose)
+        transcript = Transcript(progress, verbose)
         train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept, transcript)
         w, b = (param.asnumpy().reshape(-1) for param in (w, b))
         w_error = b_error = None
         if plan.given is None:
             w_error = numpy.array(own.vocabulary.TRUE_W, w.dtype) - w
             b_error = numpy.array([own.vocabulary.TRUE_B], b.dtype) - b
-            transcript.after_training(w_error, b_error)
+            for line in own.error_lines:
+                transcript.say(line, w=str_by_default(w_error), b=str_by_default(b_error))
     features, labels_ = plan.given or drawn
     return TrainResult(
         notebook=own.name, settings=plan.settings, w=w, b=float(b[0]),
