@@ -2,10 +2,12 @@
 
 Times on a shared machine mean little, so each repeat runs all contestants in turn, and what
 is reported is each one's ratio to the notebook's own loop in the same repeat: the median,
-and the range over repeats. Tables, a picture and all numbers go to benchmarks/results/.
-Peers that are not installed are named and left out: pip install '.[benchmarks]'.
+and the range over repeats. Tables, a picture and all numbers go to benchmarks/results/, the
+tables to docs/engines.md, too. Peers that are not installed are named and left out:
+pip install '.[benchmarks]'.
 """
 import argparse
+import functools
 import json
 import os
 import platform
@@ -15,11 +17,13 @@ import time
 from pathlib import Path
 
 import numpy
+import pages
 import peers
 from matplotlib.figure import Figure
 
 from d2l_linreg import __version__, replicate, train
 from d2l_linreg.compat.mxnet import blas_kernel, mx
+from d2l_linreg.settings import NOTEBOOKS
 
 RESULTS = Path(__file__).parent / "results"
 REFERENCE = "the notebook's own loop"
@@ -45,8 +49,8 @@ def compare(title, contestants, repeats, reference=REFERENCE):
         rows.append(dict(name=name, ratio=float(numpy.median(ratios)),
                          lowest=float(ratios.min()), highest=float(ratios.max()),
                          seconds=float(numpy.median(times[name]))))
-        print("  {name}: {ratio:.3g} ({lowest:.3g} to {highest:.3g}), {seconds:.4g} s".format(
-            **rows[-1]), flush=True)
+        print(f"  {name}: {numpy.median(ratios):.3g} ({ratios.min():.3g} to {ratios.max():.3g}), "
+              f"{rows[-1]['seconds']:.4g} s", flush=True)
     return dict(title=title, reference=reference, repeats=repeats, rows=rows)
 
 
@@ -60,11 +64,11 @@ def synthetic(num_examples, num_features=2):
 
 def ours(notebook, X, y, rows, engines=("compiled", "scan"), **settings):
     """Our engines on the same examples in the same order."""
-    order = rows if notebook == "straight_dope" else rows[None]
+    order = rows if NOTEBOOKS[notebook].shuffles_once else rows[None]
     return {name: lambda engine=engine: train(
         notebook, data=(X, y), order=order, num_epochs=1, engine=engine, ctx="cpu",
         verbose=False, **settings)
-        for name, engine in ((REFERENCE, "autograd"), *zip(engines, engines))}
+        for name, engine in ((REFERENCE, "autograd"), *zip(engines, engines, strict=True))}
 
 
 def others(names, *arguments):
@@ -76,7 +80,7 @@ def others(names, *arguments):
             print(f"  left out: {name} ({error})")
             continue
         if name == "jax_scan":
-            found["jax_scan, first call"] = lambda: getattr(peers, name)(*arguments)()
+            found["jax_scan, first call"] = lambda: peers.jax_scan(*arguments)()
         train_once()
         found[name] = train_once
     return found
@@ -101,11 +105,11 @@ def whole_notebooks(repeats):
     results = []
     for notebook in ("d2l", "straight_dope"):
         results.append(compare(f"the {notebook} notebook, whole", {
-            name: lambda engine=engine: train(notebook, engine=engine, ctx="cpu", verbose=False)
+            name: functools.partial(train, notebook, engine=engine, ctx="cpu", verbose=False)
             for name, engine in ((REFERENCE, "autograd"), ("compiled", "compiled"),
                                  ("scan", "scan"))}, repeats))
         loop = results[-1]["rows"][0]["seconds"]
-        taken = seconds(lambda: replicate(notebook, 1000))
+        taken = seconds(functools.partial(replicate, notebook, 1000))
         print(f"  replicate, 1,000 runs: {taken:.3g} s")
         results[-1]["rows"].append(dict(
             name="replicate, each of 1,000 runs", ratio=1000 * loop / taken, lowest=None,
@@ -149,30 +153,20 @@ def growth(largest):
 def table(results):
     text = ""
     for result in results["comparisons"]:
-        text += "**{title}** ({repeats} repeats)\n\n".format(**result)
-        text += "| | times as fast as {} | range |\n| --- | ---: | ---: |\n".format(
-            result["reference"])
+        text += f"**{result['title']}** ({result['repeats']} repeats)\n\n"
+        text += f"| | times as fast as {result['reference']} | range |\n| --- | ---: | ---: |\n"
         for row in result["rows"]:
             spread = ("" if row["lowest"] is None
-                      else "{lowest:.3g} to {highest:.3g}".format(**row))
-            text += "| {name} | {ratio:.3g} | {spread} |\n".format(spread=spread, **row)
+                      else f"{row['lowest']:.3g} to {row['highest']:.3g}")
+            text += f"| {row['name']} | {row['ratio']:.3g} | {spread} |\n"
         text += "\n"
     text += "**growth**: seconds per million examples, one epoch of straight_dope\n\n| examples |"
     text += "".join(f" {engine} |" for engine in results["growth"]) + "\n| ---: |"
     text += " ---: |" * len(results["growth"]) + "\n"
-    for rows in zip(*results["growth"].values()):
+    for rows in zip(*results["growth"].values(), strict=True):
         text += f"| {rows[0][0]:,} |"
         text += "".join(f" {1e6 * taken / count:.3g} |" for count, taken in rows) + "\n"
-    return text + "\nMeasured on {machine}.\n".format(**results)
-
-
-def show_in_readme(text):
-    """Put the table where README shows it."""
-    readme = Path(__file__).parent.parent / "README.md"
-    before, rest = readme.read_text().split("<!-- benchmarks/results/table.md -->\n")
-    _, after = rest.split("<!-- end -->")
-    readme.write_text(before + "<!-- benchmarks/results/table.md -->\n" + text + "<!-- end -->"
-                      + after)
+    return text + f"\nMeasured on {results['machine']}.\n"
 
 
 def picture(results):
@@ -186,7 +180,7 @@ def picture(results):
     bars.title.set_fontsize(9)
     bars.invert_yaxis()
     for engine, points in results["growth"].items():
-        lines.loglog(*zip(*points), "o-", label=engine)
+        lines.loglog(*zip(*points, strict=True), "o-", label=engine)
     lines.set(xlabel="examples", ylabel="seconds", title="one epoch of straight_dope")
     lines.legend()
     return figure
@@ -201,11 +195,13 @@ def main():
     comparisons = [small_batches(repeats), single_examples(repeats), *whole_notebooks(repeats),
                    wide(max(repeats // 2, 1)), start(repeats)]
     results = dict(comparisons=comparisons, growth=growth(arguments.rows), machine=(
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, MXNet {mx.__version__}, BLAS kernel {blas_kernel()}, d2l_linreg {__version__}"))
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores; "
+        f"Python {platform.python_version()}, MXNet {mx.__version__}, "
+        f"BLAS kernel {blas_kernel()}, d2l_linreg {__version__}"))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (RESULTS / "table.md").write_text(table(results))
-    show_in_readme(table(results))
+    pages.show("engines.md", "table.md", table(results))
     picture(results).savefig(str(RESULTS / "speed.png"), dpi=110)
 
 

@@ -7,7 +7,7 @@ the loopback device. Where that carries other traffic too, give the measurement 
     unshare --net sh -c 'ip link set lo up && python benchmarks/workers.py'
 
 What is reported, with what it would come to on more machines, goes to benchmarks/results/ and
-README.
+docs/machines.md.
 """
 import argparse
 import json
@@ -20,13 +20,12 @@ import time
 from pathlib import Path
 
 import numpy
+import pages
 import psutil
 
 from d2l_linreg import TrainResult, train
 
 RESULTS = Path(__file__).parent / "results"
-README, MARKS = Path(__file__).parent.parent / "README.md", (
-    "<!-- benchmarks/results/workers.md -->\n", "<!-- end of workers.md -->")
 EXAMPLES, FEATURES, BATCH, WORKERS = 200000, 1000, 4096, (1, 2, 4)
 NUMBERS = FEATURES + 3  # that a worker sends, and gets, in a step
 # Assumed on paper: links of 10 Gbit/s in each direction, half a millisecond for a message to
@@ -82,7 +81,7 @@ def seconds(result):
 def slope(short, long):
     """Bytes, and the server's CPU seconds, a step: of a long launch less a short one."""
     steps = len(long[0].batch_losses) - len(short[0].batch_losses)
-    return [(b - a) / steps for a, b in zip(short[1:], long[1:])]
+    return [(b - a) / steps for a, b in zip(short[1:], long[1:], strict=True)]
 
 
 def on_paper(compute, message, machines, servers):
@@ -105,22 +104,22 @@ def on_paper(compute, message, machines, servers):
 
 
 def report(reference, measured, sent, message):
-    lines = [f"**{EXAMPLES:,} examples of {FEATURES:,} features, {BATCH:,} to a step** (each at its best of {len(reference)} runs)"
-             , "",
+    lines = [f"**{EXAMPLES:,} examples of {FEATURES:,} features, {BATCH:,} to a step** (each at "
+             f"its best of {len(reference)} runs)", "",
              "| | examples a second, times one process | bytes a step and worker, counted | "
              "of these, numbers |", "| --- | ---: | ---: | ---: |",
              "| one process, no store | 1 | 0 | 0 |"]
     one, compute = min(reference), min(measured[1])  # which others here disturbed least
     for workers, times in measured.items():
-        lines.append("| {} worker{} | {:.3g} | {:,.0f} | {:,} |".format(
-            workers, "s" * (workers > 1), one / min(times), sent[workers] / workers,
-            2 * 4 * NUMBERS))
-    lines += ["", f"**On paper**: every machine takes {BATCH:,} examples a step, in the {1e3 * compute:.3g} ms that "
-              "one worker took here; links of 10 Gbit/s; 0.5 ms a round trip, one to push and "
-              f"one to pull; {1e6 * message:.3g} µs of a server's CPU for a message, as measured here. Times "
-              "the examples a second of one machine, and what takes the largest part of a step:"
-              , "",
-              "| machines | " + " | ".join("{} server{}".format(s, "s" * (s > 1))
+        lines.append(f"| {workers} worker{'s' * (workers > 1)} | {one / min(times):.3g} | "
+                     f"{sent[workers] / workers:,.0f} | {2 * 4 * NUMBERS:,} |")
+    lines += ["", f"**On paper**: every machine takes {BATCH:,} examples a step, in the "
+              f"{1e3 * compute:.3g} ms that one worker took here; links of 10 Gbit/s; 0.5 ms a "
+              "round trip, one to push and one to pull; "
+              f"{1e6 * message:.3g} µs of a server's CPU for a message, as measured here. Times "
+              "the examples a second of one machine, and what takes the largest part of a step:",
+              "",
+              "| machines | " + " | ".join(f"{s} server{'s' * (s > 1)}"
                                            for s in SERVERS) + " |",
               "| ---: |" + " --- |" * len(SERVERS)]
     for machines in MACHINES:
@@ -128,20 +127,18 @@ def report(reference, measured, sent, message):
         for servers in SERVERS:
             step, limit = on_paper(compute, message, machines, servers)
             cells.append(f"{machines * compute / step:.3g}, {limit}")
-        lines.append("| {:,} | {} |".format(machines, " | ".join(cells)))
+        lines.append(f"| {machines:,} | {' | '.join(cells)} |")
     lines += ["", f"Measured on {platform.system()} {platform.machine()}, {os.cpu_count()} cores."]
     return "\n".join(lines) + "\n"
 
 
 def show(reference, measured, sent, message):
-    """Put what was measured into results/, and the tables into README."""
+    """Put what was measured into results/, and the tables into docs/machines.md."""
     (RESULTS / "workers.json").write_text(json.dumps(dict(
         one_process=reference, workers=measured, sent=sent, message=message), indent=1) + "\n")
     text = report(reference, measured, sent, message)
     (RESULTS / "workers.md").write_text(text, encoding="utf-8")
-    before, rest = README.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    README.write_text(before + MARKS[0] + text + MARKS[1] + after, encoding="utf-8")
+    pages.show("machines.md", "workers.md", text)
 
 
 if __name__ == "__main__":
@@ -164,7 +161,8 @@ if __name__ == "__main__":
                 times.append(seconds(run[0]))
                 if workers not in sent:
                     sent[workers], _ = slope(launched(folder, workers, BATCH // workers, 1), run)
-                print(f"{workers} workers: {times[-1]:.4g} s, {sent[workers]:.0f} bytes a step", flush=True)
+                print(f"{workers} workers: {times[-1]:.4g} s, {sent[workers]:.0f} bytes a step",
+                      flush=True)
     with tempfile.TemporaryDirectory() as folder:  # so small that the messages are most of it
         folder = Path(folder)
         make_files(folder, 2000)
