@@ -7,16 +7,17 @@ noise and initial parameters that makes it call at least nine in ten of them unu
 doubling and halving. Tables go to benchmarks/results/.
 """
 import argparse
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
 
 from d2l_linreg import train
 from d2l_linreg.reproduction import monte_carlo
+from d2l_linreg.reproduction.figures import printed_figures
 from d2l_linreg.reproduction.replication import descend
-from d2l_linreg.reproduction.reproduce import printed_figures
-from d2l_linreg.settings import NOTEBOOKS, TRUE_B, TRUE_W
-from d2l_linreg.training.train import draw
+from d2l_linreg.settings import NOTEBOOKS
+from d2l_linreg.training.examples import draw
 
 RESULTS = Path(__file__).parent / "results"
 PUBLISHED_SEED, REPLICATES = 10**6, 10  # far from the replicates' seeds; so many sets of them
@@ -30,7 +31,7 @@ def learning_rate(own, arrays, change):
 
 def noise(own, arrays, change):
     features, labels, w, b = arrays
-    clean = features.astype("float64") @ TRUE_W + TRUE_B
+    clean = features.astype("float64") @ own.vocabulary.TRUE_W + own.vocabulary.TRUE_B
     return own, (features, clean + (1 + change) * (labels - clean), w, b)
 
 
@@ -76,7 +77,7 @@ def smallest_noticed(power, direction):
 def measure(name, runs):
     """One notebook's rows: what is changed, by how much, and how often that is noticed."""
     own = NOTEBOOKS[name]
-    data, params = draw(own, True, len(TRUE_W))
+    data, params = draw(own, len(own.vocabulary.TRUE_W))
     arrays = (*data, *params)
 
     def transcripts(first):
@@ -97,20 +98,23 @@ def measure(name, runs):
 
     for what, (change, form) in CHANGES.items():
         for direction in (1, -1):
-            amount = smallest_noticed(lambda amount: power(change, amount), direction)
+            amount = smallest_noticed(functools.partial(power, change), direction)
             yield dict(notebook=name, change=what, amount=form.format(amount),
                        noticed=power(change, amount))
     for amount in (1, -1):
         # straight_dope prints a line every 500 batches: of another size, other many lines.
-        lines = own.num_examples // (own.settings.batch_size + amount) // 500
-        other_lines = name == "straight_dope" and lines != 5
+        every = own.averages_every
+        other_lines = every and (
+            own.num_examples // (own.settings.batch_size + amount) // every
+            != own.num_examples // own.settings.batch_size // every)
         yield dict(notebook=name, change="batch size", amount=f"{amount:+d}",
                    noticed=1.0 if other_lines else power(batch_size, amount))
 
 
 def table(rows):
     lines = ["| notebook | change | amount | called unusual |", "| --- | --- | ---: | ---: |"]
-    lines += ["| {notebook} | {change} | {amount} | {noticed:.1%} |".format(**row) for row in rows]
+    lines += [f"| {row['notebook']} | {row['change']} | {row['amount']} | {row['noticed']:.1%} |"
+              for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -127,5 +131,5 @@ if __name__ == "__main__":
     (RESULTS / "power.json").write_text(json.dumps(
         dict(runs=runs, stated_false_alarm_rate=stated, rows=rows), indent=1) + "\n")
     (RESULTS / "power.md").write_text(
-        f"Of {runs} runs of each notebook, taken as if published. Stated false-alarm rate: {stated:.2%}.\n\n"
-         + table(rows))
+        f"Of {runs} runs of each notebook, taken as if published. Stated false-alarm rate: "
+        f"{stated:.2%}.\n\n" + table(rows))

@@ -1,15 +1,17 @@
 """What both scripts do around their search: arguments, the check by MXNet, the file."""
 import argparse
+import io
 import os
 
 import numpy
 
-from d2l_linreg import published, train
+from d2l_linreg import ArgumentError, published, train
+from d2l_linreg.training import storage
 
 
-def say(message, *values):
+def say(message):
     """Print a progress line at once, even into a pipe."""
-    print(message.format(*values), flush=True)
+    print(message, flush=True)
 
 
 def run(notebook, search):
@@ -35,9 +37,10 @@ def run(notebook, search):
                         help="same seed, same order (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace FILE.npy if it exists")
     arguments = parser.parse_args()
-    folder = os.path.dirname(os.path.abspath(arguments.output))
-    if not os.path.isdir(folder):
-        parser.error(f"{folder} is not a folder")
+    try:
+        storage.check_writable(repr(arguments.output), arguments.output)
+    except ArgumentError as error:
+        parser.error(str(error))
     if os.path.exists(arguments.output) and not arguments.force:
         parser.error(f"{arguments.output} exists; choose another name or give --force")
 
@@ -48,20 +51,11 @@ def run(notebook, search):
         say("this is not what was published; nothing is saved")
         return 1
     say("this is what was published")
-    _save(arguments.output, order.astype(numpy.uint16), arguments.force)
+    if os.path.exists(arguments.output) and not arguments.force:
+        say(f"{arguments.output} appeared meanwhile; it is left as it is")
+        return 1
+    file = io.BytesIO()
+    numpy.save(file, order.astype(numpy.uint16))
+    storage.write_whole(arguments.output, file.getvalue())
+    say(f"saved in {arguments.output}")
     return 0
-
-
-def _save(path, order, force):
-    """Write the file whole or not at all."""
-    unfinished = path + ".part"
-    try:
-        with open(unfinished, "wb") as file:
-            numpy.save(file, order)
-        if os.path.exists(path) and not force:
-            raise FileExistsError(f"{path} appeared meanwhile; it is left as it is")
-        os.replace(unfinished, path)
-    finally:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
-    say("saved in {}", path)

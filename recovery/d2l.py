@@ -95,7 +95,7 @@ def order_with_end(examples, params, goal, rng):
         begun, rest = order[:-2 * BATCH_SIZE], order[-2 * BATCH_SIZE:]
         found = deal_that_hits(*examples, rest, last_two,
                                train_epoch(*examples, begun, params), goal)
-        say("epoch 3, beginning {}: {}", attempt, "found" if found >= 0 else "no deal hits")
+        say(f"epoch 3, beginning {attempt}: {'found' if found >= 0 else 'no deal hits'}")
         if found >= 0:
             return numpy.concatenate([begun, rest[last_two[found]]])
 
@@ -124,7 +124,7 @@ def search(seed):
     for epoch in (0, 1):
         order, params = order_with_loss(examples, params, losses[epoch], rng)
         orders.append(order)
-        say("epoch {}: found", epoch + 1)
+        say(f"epoch {epoch + 1}: found")
     orders.append(order_with_end(examples, params, goal, rng))
     return numpy.array(orders)
 

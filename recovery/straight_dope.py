@@ -231,9 +231,9 @@ def match(windows, gap, tolerance):
     if i < 0:
         return None
     chosen = {}
-    for half, index in zip(halves, (i, rank[k])):
+    for half, index in zip(halves, (i, rank[k]), strict=True):
         counts = [len(windows[window]) for window in half]
-        chosen.update(zip(half, numpy.unravel_index(index, counts)))
+        chosen.update(zip(half, numpy.unravel_index(index, counts), strict=True))
     return [chosen[window] for window in range(len(windows))]
 
 
@@ -284,7 +284,7 @@ def adjust(examples, order, initial, goal, segment, length, alternatives, tolera
         if combinations >= size ** 2:
             chosen = match([effect for _, _, effect in windows], gap, tolerance)
             if chosen is not None:
-                for (rows, found, _), choice in zip(windows, chosen):
+                for (rows, found, _), choice in zip(windows, chosen, strict=True):
                     order[rows] = found[choice]
                 return True
             windows, combinations = [], 1
@@ -296,7 +296,7 @@ def attempt(examples, initial, goal, printed_rows, rng):
     others = numpy.setdiff1d(numpy.arange(NUM_EXAMPLES), printed_rows)
     order = numpy.concatenate([printed_rows, rng.permutation(others)])
     climb(*examples, order, initial, goal, rng.randint(2**31))
-    say("climbed: all averages within {:.0e} of their goals", CLIMBED)
+    say(f"climbed: all averages within {CLIMBED:.0e} of their goals")
 
     first, second, third = (deals(count, BATCH_SIZE) for count in (16, 12, 8))
     orders_of_four = numpy.array(list(itertools.permutations(range(BATCH_SIZE))))
@@ -318,9 +318,9 @@ def attempt(examples, initial, goal, printed_rows, rng):
                 ("reordered", 1, reordered, printed, FINE)):
             if not adjust(examples, order, initial, goal, segment, length, alternatives,
                           tolerance, size):
-                say("segment {}: cannot be {}; starting anew", segment, stage)
+                say(f"segment {segment}: cannot be {stage}; starting anew")
                 return None
-            say("segment {}: {} to within {:.1e}", segment, stage, max(tolerance))
+            say(f"segment {segment}: {stage} to within {max(tolerance):.1e}")
     return order
 
 

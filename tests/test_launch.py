@@ -364,7 +364,7 @@ def two_hosts():
 
 
 def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_path):
-    # As README says to without launch: a scheduler, a server and a worker on one host, and a
+    # As docs/machines.md says to without launch: a scheduler, a server and a worker on one host, and a
     # server and a worker on the other
     (first, _), _ = two_hosts
     server = [sys.executable, "-m", "d2l_linreg", "node"]

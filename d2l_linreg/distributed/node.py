@@ -133,7 +133,7 @@ def _name_the_dead(failed: threading.ExceptHookArgs) -> NoReturn:
     error = failed.exc_value
     command, status = str(getattr(error, "cmd", "")), getattr(error, "returncode", None)
     there = re.search(r"DMLC_ROLE=(\w+);.* DMLC_NODE_HOST=([\d.]+);", command)
-    who = "{} on {}".format(*there.groups()) if there else "scheduler"
+    who = " on ".join(there.groups()) if there else "scheduler"
     if status is None:
         how = str(error)
     else:  # ssh's 255 is for both
