@@ -37,9 +37,6 @@ def printing_of_2017() -> contextlib.AbstractContextManager[None]:
     return _printing(str_of_2017, legacy="1.13")
 
 
-PRINTING = {2017: printing_of_2017, 2019: default_printing}
-
-
 def str_by_default(array: numpy.ndarray) -> str:
     """An array's text by today's NumPy, whatever a caller, or another thread, has set."""
     return numpy.array2string(

@@ -30,7 +30,7 @@ DIVIDED = "1000"
 
 
 def command_of(function: str, *arguments: str, **options: Any) -> list[str]:
-    """The command of a process that calls a function of `_FUNCTIONS`.
+    """The command of a process that calls a function of this module.
 
     What it is given goes in letters that no shell touches.
     """
@@ -59,7 +59,7 @@ def node(given: str | None, main: Main) -> int:
     _watch_launcher()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     function, arguments, options = json.loads(base64.urlsafe_b64decode(given))
-    return _FUNCTIONS[function](main, *arguments, **options)
+    return (over_ssh if function == "over_ssh" else work)(main, *arguments, **options)
 
 
 def work(main: Main, *arguments: str) -> int:
@@ -140,9 +140,6 @@ def _name_the_dead(failed: threading.ExceptHookArgs) -> NoReturn:
         how = "killed, or its connection lost" if status == 255 else status_in_words(status)
     print(f"{who} died: {how}", file=sys.stderr, flush=True)
     os._exit(1)
-
-
-_FUNCTIONS: dict[str, Callable[..., int]] = {"work": work, "over_ssh": over_ssh}
 
 
 def _watch_launcher() -> None:

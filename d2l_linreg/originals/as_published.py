@@ -13,7 +13,7 @@ import numpy
 from .. import d2l, published, straight_dope  # noqa: F401, before MXNet's own is replaced
 from ..compat.mxnet import mx, reseeded
 from ..compat.pictures import pictures_of_then
-from ..compat.printing import PRINTING
+from ..compat.printing import default_printing, printing_of_2017
 from ..compat.streams import normal_2017, normal_2019
 from ..contexts import as_context
 from ..settings import Notebook, known
@@ -68,12 +68,12 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
         stack.enter_context(default)
         stack.enter_context(reseeded(0))
         stack.enter_context(pictures_of_then())
-        stack.enter_context(PRINTING[own.year]())
         _PERIODS[own.year](stack, own)
         yield
 
 
 def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
+    stack.enter_context(default_printing())
     normal = _drawing(normal_2019, mx.np.random.normal, ("loc", "scale", "size", "dtype", "ctx"))
     stack.enter_context(patch.object(mx.np.random, "normal", normal))
     stack.enter_context(patch.object(random, "shuffle", _published_shuffle(own)))
@@ -85,6 +85,7 @@ def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
 
 
 def _enter_2017(stack: contextlib.ExitStack, own: Notebook) -> None:
+    stack.enter_context(printing_of_2017())
     in_order = ("loc", "scale", "shape", "dtype", "ctx")
     for module, name, names in ((mx.nd, "random_normal", (*in_order[:3], "ctx", "dtype")),
                                 (mx.nd.random, "normal", in_order),

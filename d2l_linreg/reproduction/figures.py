@@ -2,7 +2,7 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +46,11 @@ class Figure:
     reason: str | None = None
     percentile: float | None = None
 
+    @property
+    def judgement(self) -> str:
+        """The verdict, and the reason if there is one."""
+        return f"{self.verdict}: {self.reason}" if self.reason else self.verdict
+
 
 def printed_figures(text: str) -> list[str]:
     """The numbers in a text that a notebook's cell printed, as printed."""
@@ -53,7 +58,7 @@ def printed_figures(text: str) -> list[str]:
 
 
 def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
-                 reason: str | None = None) -> Iterator[Figure]:
+                 reason: str | None = None, exact: bool = False) -> Iterator[Figure]:
     """Judge the figures of one cell.
 
     Parameters
@@ -65,6 +70,8 @@ def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
         What it prints now.
     reason : str, optional
         Why there is no text.
+    exact : bool, default False
+        Whether nothing here rounds otherwise than then: so that "to rounding" is "different".
 
     Yields
     ------
@@ -77,23 +84,16 @@ def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
     reproduced = [None] * len(cell["figures"]) if text is None else printed_figures(text)
     for name, was, now in zip(cell["figures"], printed_figures(cell["text"]), reproduced,
                               strict=True):
-        if now is None:
-            verdict = DIFFERENT
-        elif now == was:
+        verdict, why = DIFFERENT, reason
+        if now == was:
             verdict = RECOVERED if cell["recovered_shuffle"] else IDENTICAL
-        else:
-            close = (cell["cell"] == "training" and Decimal(now).is_finite()
-                     and abs(Decimal(now) - Decimal(was)) <= rounding_bound(notebook, name, was))
-            verdict = TO_ROUNDING if close else DIFFERENT
-        yield Figure(notebook, name, was, now, verdict, reason)
-
-
-def exactly(figure: Figure) -> Figure:
-    """The figure, different if it agrees but to rounding: for where nothing rounds otherwise."""
-    if figure.verdict != TO_ROUNDING:
-        return figure
-    return replace(figure, verdict=DIFFERENT,
-                   reason="to rounding, but nothing here keeps it from being exact")
+        elif (now is not None and cell["cell"] == "training" and Decimal(now).is_finite()
+              and abs(Decimal(now) - Decimal(was)) <= rounding_bound(notebook, name, was)):
+            if exact:
+                why = "to rounding, but nothing here keeps it from being exact"
+            else:
+                verdict = TO_ROUNDING
+        yield Figure(notebook, name, was, now, verdict, why)
 
 
 def rounding_bound(notebook: str, figure: str, value: str) -> Decimal:

@@ -133,7 +133,7 @@ def to_markdown(reproduction: Reproduction) -> str:
         ("---", "---", "---:", "---:", "---", "---:")]
     rows += [map(_escaped, (
         figure.notebook, figure.figure, figure.published, figure.reproduced or "-",
-        figure.verdict + (": " + figure.reason if figure.reason else ""),
+        figure.judgement,
         "" if figure.percentile is None else f"{figure.percentile:.0f}"))
         for figure in reproduction.figures]
     return _printable("\n".join(
@@ -174,9 +174,7 @@ def _pieces(text: str, marks: list[bool]) -> list[tuple[str, bool]]:
 def _told(figure: Figure) -> str:
     """A figure's row as a sentence."""
     told = (f"published {figure.published}, reproduced {figure.reproduced or 'nothing'}: "
-            f"{figure.verdict}")
-    if figure.reason:
-        told += ": " + figure.reason
+            f"{figure.judgement}")
     if figure.percentile is not None:
         told += f"; percentile {figure.percentile:.0f} of the replicates"
     return told

@@ -15,7 +15,7 @@ from ..training.result import TrainResult
 from . import monte_carlo
 from .cells import Cell, attempt, fresh_cells
 from .environment import shortfalls
-from .figures import DIFFERENT, IDENTICAL, VERDICTS, Figure, compare_cell, exactly
+from .figures import DIFFERENT, IDENTICAL, VERDICTS, Figure, compare_cell
 from .monte_carlo import ORDINARY, Joint
 from .replication import Replicates, replicate
 
@@ -112,8 +112,8 @@ class Reproduction:
     def __str__(self) -> str:
         rows = [("notebook", "figure", "published", "reproduced", "verdict")]
         rows += [(f.notebook, f.figure, f.published, f.reproduced or "-",
-                  f.verdict + (": " + f.reason if f.reason else "")
-                  + ("" if f.percentile is None else f", percentile {f.percentile:.0f}"))
+                  f.judgement + ("" if f.percentile is None else
+                                 f", percentile {f.percentile:.0f}"))
                  for f in self.figures]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -167,9 +167,7 @@ def _reproduced(own: Notebook, ctx: mx.Context, exact: bool, runs: int) -> Noteb
         cells, result = fresh_cells(own, ctx)
     document = published.document(own.name)
     figures = [figure for was, cell in zip(document["cells"], cells, strict=True)
-               for figure in compare_cell(own.name, was, cell.reproduced, cell.reason)]
-    if exact:
-        figures = list(map(exactly, figures))
+               for figure in compare_cell(own.name, was, cell.reproduced, cell.reason, exact)]
     fresh = NotebookReproduction(own.name, tuple(figures), tuple(cells), result)
     return _among(fresh, runs) if runs else fresh
 
