@@ -1,15 +1,8 @@
 """Two well-known MXNet notebooks on linear regression, with the numbers they published."""
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .compat import loading as loading  # from now on `import mxnet` works, here or anywhere
-
-if TYPE_CHECKING:  # what a type checker cannot see through `__getattr__`
-    from .originals.as_published import as_published as as_published
-    from .reproduction.replication import replicate as replicate
-    from .reproduction.reproduce import reproduce as reproduce
-    from .training.result import TrainResult as TrainResult
-    from .training.train import train as train
 
 __version__ = "0.2.0"
 
