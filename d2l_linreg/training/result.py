@@ -150,9 +150,8 @@ class TrainResult:
         OSError
             If it cannot be written; then what was there is still there.
         """
-        arrays = {name: getattr(self, name) for name in ARRAYS
-                  if getattr(self, name) is not None
-                  and not isinstance(getattr(self, name), numpy.memmap)}
+        arrays = {name: array for name in ARRAYS if (array := getattr(self, name)) is not None
+                  and not isinstance(array, numpy.memmap)}
         text = {name: getattr(self, name) for name in self.__dataclass_fields__
                 if name not in ARRAYS}
         several = isinstance(self.ctx, tuple)
@@ -180,14 +179,12 @@ class TrainResult:
         """
         arrays, text = storage.load(path, KIND)
         try:
-            ctx = text["ctx"]
-            ctx = tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx)
-            moving_losses = text["moving_losses"]
-            return cls(**dict(
-                dict.fromkeys(ARRAYS), **dict(arrays, **dict(
-                    text, settings=Settings(**text["settings"]),
-                    ctx=ctx, epoch_losses=tuple(text["epoch_losses"]),
-                    moving_losses=None if moving_losses is None else tuple(moving_losses)))))
+            ctx, moving_losses = text["ctx"], text["moving_losses"]
+            text.update(
+                settings=Settings(**text["settings"]), epoch_losses=tuple(text["epoch_losses"]),
+                moving_losses=None if moving_losses is None else tuple(moving_losses),
+                ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
+            return cls(**{**dict.fromkeys(ARRAYS), **arrays, **text})
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
             raise DataError(f"{path!r} does not hold what a {KIND} does: {error!r}") from error
 
