@@ -15,4 +15,4 @@ class Autograd(Engine):
                 loss = vocabulary.forward(X, y, w, b)
             loss.backward()
             vocabulary.step([w, b], settings.learning_rate, settings.batch_size)
-            yield (loss.mean() if loss.size > 1 else loss).asnumpy().reshape(1)
+            yield (loss.mean() if self.own.sums_loss else loss).asnumpy().reshape(1)
