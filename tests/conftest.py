@@ -1,3 +1,4 @@
+import json
 import os
 import platform
 import signal
@@ -7,8 +8,51 @@ import sys
 import mxnet_0_11
 import pytest
 
+from d2l_linreg import published, settings
+from d2l_linreg.engines import ENGINES
+
 # A shell has processes that it starts in the background ignore Ctrl-C, and so would theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", params=published.NOTEBOOKS)
+def notebook(request):
+    """The name of each notebook, in turn."""
+    return request.param
+
+
+@pytest.fixture
+def own(notebook):
+    """How each notebook trains."""
+    return settings.NOTEBOOKS[notebook]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    """The name of each engine, in turn."""
+    return request.param
+
+
+@pytest.fixture
+def republish(monkeypatch):
+    """Change a text, which is there once, in what a notebook published."""
+    document = published.document
+
+    def change(notebook, was, now):
+        text = json.dumps(document(notebook))
+        assert text.count(was) == 1
+        changed = text.replace(was, now)
+        monkeypatch.setattr(published, "document", lambda name: (
+            json.loads(changed) if name == notebook else document(name)))
+
+    return change
+
+
+@pytest.fixture
+def saved_at_each_piece(monkeypatch):
+    """Have training save its checkpoint every seven steps, at each of which it can stop."""
+    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 7)
+    monkeypatch.setattr("d2l_linreg.training.checkpoint.EVERY", 0)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +85,6 @@ def run_python(tmp_path):
 def pytest_terminal_summary(terminalreporter):
     hostile = sys.modules.get("test_hostile")
     if hostile is not None and hostile.TRIED:
-        terminalreporter.write_line("hostile inputs tried: {} ({})".format(
-            sum(hostile.TRIED.values()), ", ".join(
-                f"{name} {count}" for name, count in hostile.TRIED.items())))
+        tried = ", ".join(f"{name} {count}" for name, count in hostile.TRIED.items())
+        terminalreporter.write_line(
+            f"hostile inputs tried: {sum(hostile.TRIED.values())} ({tried})")

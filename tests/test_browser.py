@@ -2,7 +2,6 @@
 import io
 import json
 import os
-import shutil
 import site
 import subprocess
 import sys
@@ -12,25 +11,16 @@ import matplotlib.image
 import nbformat
 import psutil
 import pytest
+from chromium import chromium, end, needed
+from exact import exact_here
 from ipykernel.kernelspec import write_kernel_spec
 from matplotlib.colors import to_rgb
-
-pytest.importorskip("jupyterlab", reason="JupyterLab is not installed (the extra needs Python 3.9)")
-pytest.importorskip("selenium", reason="selenium is not installed (the extra needs Python 3.9)")
-from selenium import webdriver
 from selenium.common import exceptions
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from test_notebooks import FOLDER, NOTEBOOKS, code_cells, other_outputs, printed
+from stored import code_cells, not_yet_run, other_outputs, printed, stored
 
-from d2l_linreg.reproduction.environment import shortfalls
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
-                                                "google-chrome"))), None)
-CHROMEDRIVER = shutil.which("chromedriver")
-CHROMIUM_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                  "--no-first-run", "--disable-background-networking",
+CHROMIUM_FLAGS = ("--disable-quic", "--no-first-run", "--disable-background-networking",
                   "--disable-component-update", "--disable-sync", "--window-size=1400,3800")
 LAB_FLAGS = ("--no-browser", "--ip=127.0.0.1", "--allow-root",
              "--LabApp.extension_manager=readonly")  # the other kind asks PyPI
@@ -44,12 +34,6 @@ OUTPUT = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.{}']"
 # JupyterLab redraws its page now and then, under our hands: try again.
 REDRAWN = (exceptions.StaleElementReferenceException, exceptions.ElementNotInteractableException,
            exceptions.ElementClickInterceptedException)
-
-
-def end(processes):
-    """Wait for processes that were told to stop; kill those that do not."""
-    for process in psutil.wait_procs(processes, timeout=30)[1]:
-        process.kill()
 
 
 @pytest.fixture
@@ -72,7 +56,7 @@ def lab(tmp_path):
     subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], env=environment,
                    check=True)
     with log.open("w") as stream:
-        server = psutil.Popen([sys.executable, "-m", "jupyterlab"] + list(LAB_FLAGS),
+        server = psutil.Popen([sys.executable, "-m", "jupyterlab", *LAB_FLAGS],
                               cwd=str(folder), env=environment, stdout=stream, stderr=stream)
     try:
         # JupyterLab finds a free port, makes up a token and notes both in jpserver-PID.json;
@@ -87,34 +71,22 @@ def lab(tmp_path):
         if server.is_running():
             kernels = server.children(recursive=True)
             server.terminate()
-            end(kernels + [server])
+            end([*kernels, server])
 
 
 @pytest.fixture
-def browser(tmp_path, name):
-    """A headless Chromium; what it shows in the end is saved as a picture."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in CHROMIUM_FLAGS + ("--user-data-dir={}".format(tmp_path / "chromium"),):
-        options.add_argument(flag)
-    service = Service(CHROMEDRIVER, env=dict(os.environ, HOME=str(tmp_path)))
-    browser = webdriver.Chrome(options=options, service=service)
-    processes = psutil.Process(service.process.pid).children(recursive=True)
-    try:
+def browser(tmp_path, notebook):
+    """A Chromium; what it shows in the end is saved as a picture."""
+    with chromium(tmp_path, *CHROMIUM_FLAGS) as browser:
         yield browser
         for folder in {str(tmp_path), os.environ.get("SCREENSHOTS", str(tmp_path))}:
             os.makedirs(folder, exist_ok=True)
-            browser.save_screenshot(os.path.join(folder, name + ".png"))
-    finally:
-        browser.quit()
-        end(processes)
+            browser.save_screenshot(os.path.join(folder, notebook + ".png"))
 
 
-@pytest.mark.skipif(bool(shortfalls()), reason=" ".join(shortfalls()))
-@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="Chromium and chromedriver are not "
-                    "both on PATH (Debian: apt-get install chromium chromium-driver).")
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_run_all_in_jupyterlab_gives_the_stored_outputs(name, lab, browser):
+@exact_here
+@needed
+def test_run_all_in_jupyterlab_gives_the_stored_outputs(notebook, lab, browser):
     def wait_for(condition):
         WebDriverWait(browser, DEADLINE, ignored_exceptions=REDRAWN).until(lambda _: condition())
 
@@ -141,18 +113,15 @@ def test_run_all_in_jupyterlab_gives_the_stored_outputs(name, lab, browser):
     def prompts():
         return [prompt.text for prompt in find(".jp-Notebook .jp-CodeCell .jp-InputPrompt")]
 
-    stored = nbformat.read(str(FOLDER / (name + ".ipynb")), as_version=4)
-    fresh = nbformat.from_dict(stored)
-    for cell in code_cells(fresh):
-        cell.update(outputs=[], execution_count=None)
+    before = stored(notebook)
     folder, address = lab
-    copy = folder / (name + ".ipynb")
-    nbformat.write(fresh, str(copy))
+    copy = folder / (notebook + ".ipynb")
+    nbformat.write(not_yet_run(before), str(copy))
 
     browser.get(address.format(copy.name))
     wait_for(idle)
     choose("Run", "Run All Cells")
-    all_run = ["[%d]:" % (number + 1) for number in range(len(code_cells(stored)))]
+    all_run = [f"[{number}]:" for number, _ in enumerate(code_cells(before), 1)]
     wait_for(lambda: complaints() or (prompts() == all_run and idle()))
     assert not complaints()
     choose("File", "Save Notebook")
@@ -161,7 +130,7 @@ def test_run_all_in_jupyterlab_gives_the_stored_outputs(name, lab, browser):
 
     saved = nbformat.read(str(copy), as_version=4)
     shown = find(".jp-Notebook .jp-CodeCell")
-    for was, now, seen in zip(code_cells(stored), code_cells(saved), shown):
+    for was, now, seen in zip(code_cells(before), code_cells(saved), shown, strict=True):
         assert printed(now) == printed(was)
         assert other_outputs(now) == other_outputs(was)
         assert "".join(text.get_property("textContent")

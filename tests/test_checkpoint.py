@@ -8,12 +8,12 @@ import time
 
 import numpy
 import pytest
+from after_writing import after_writing, ctrl_c
 from descent import same
 
 from d2l_linreg import DataError, TrainResult, train
 from d2l_linreg.training import checkpoint
 
-NOTEBOOKS = ("d2l", "straight_dope")
 KILLS = int(os.environ.get("KILLS", 8))
 
 # Writes its checkpoint as often as it can, so that kills fall into the writing, too.
@@ -42,16 +42,16 @@ def start(notebook, folder, name):
     """A process that is just about to train, and then saves its result as `name`."""
     process = subprocess.Popen(
         [sys.executable, "-c", TRAIN, notebook, str(folder / "checkpoint"), str(folder / name)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "training\n"
     return process
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_bits(notebook, tmp_path):
     process = start(notebook, tmp_path, "undisturbed")
     began = time.monotonic()
-    assert process.wait() == 0
+    process.communicate()
+    assert process.returncode == 0
     seconds = time.monotonic() - began
     undisturbed = TrainResult.load(str(tmp_path / "undisturbed"))
     rng, killed, resumed = random.Random(notebook), 0, 0
@@ -72,37 +72,25 @@ def test_killed_at_random_moments_and_resumed_it_ends_with_the_same_bits(noteboo
     assert resumed >= killed / 2  # most kills came after the first checkpoint
 
 
-@pytest.mark.parametrize("engine", ["compiled", "autograd", "scan", "fused"])
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_every_engine_goes_on_from_the_middle_of_an_epoch(notebook, engine, tmp_path, monkeypatch):
-    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 7)  # so that an epoch has many pieces
-    monkeypatch.setattr(checkpoint, "EVERY", 0)
-    rng = numpy.random.RandomState(0)
-    X = rng.standard_normal((203, 3))
-    numpy.save(str(tmp_path / "X.npy"), X)
-    numpy.save(str(tmp_path / "y.npy"), X @ [1, 2, 3] + 4)
-    files = dict(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"))
-    for given in (files, dict(data=(X, X @ [1, 2, 3] + 4))):
-        given.update(notebook=notebook, engine=engine, num_epochs=3, batch_size=4, ctx="cpu",
-                     learning_rate=0.01, verbose=False)
-        undisturbed = train(**given)
-        save, path = checkpoint.Checkpoint.save, str(tmp_path / "checkpoint")
-        for stop_after in (1, 3, 8, 15, 23, 24):  # 8 pieces an epoch
-            stopped = []
-
-            def save_and_stop(self, at_once=False):
-                save(self, at_once)
-                stopped.append(self.progress.segments)
-                if self.progress.segments == stop_after and not at_once:
-                    raise KeyboardInterrupt
-
-            monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_stop)
-            with pytest.raises(KeyboardInterrupt):
-                train(checkpoint=path, **given)
-            monkeypatch.setattr(checkpoint.Checkpoint, "save", save)
+@pytest.mark.parametrize("in_files", [False, True])
+def test_every_engine_goes_on_from_the_middle_of_an_epoch(
+        notebook, engine, in_files, tmp_path, saved_at_each_piece):
+    X = numpy.random.RandomState(0).standard_normal((203, 3))
+    data = dict(data=(X, X @ [1, 2, 3] + 4))
+    if in_files:
+        data = dict(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"))
+        numpy.save(data["data"], X)
+        numpy.save(data["labels"], X @ [1, 2, 3] + 4)
+    given = dict(data, notebook=notebook, engine=engine, num_epochs=3, batch_size=4, ctx="cpu",
+                 learning_rate=0.01, verbose=False)
+    undisturbed, path = train(**given), str(tmp_path / "checkpoint")
+    for written in (1, 3, 8, 15, 23, 24):  # 51 batches are 8 pieces an epoch
+        with pytest.raises(KeyboardInterrupt), after_writing(written, ctrl_c) as before:
+            train(checkpoint=path, **given)
+        with after_writing(None, ctrl_c) as after:
             assert same(train(checkpoint=path, **given), undisturbed)
-            assert len(stopped) == stop_after
-            os.remove(path)
+        assert len(before + after) == 3 * 8 + 1  # each piece once, and once at the end
+        os.remove(path)
 
 
 def test_a_run_that_has_ended_gives_its_result_and_its_lines_again(tmp_path, capsys):
@@ -131,6 +119,16 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     assert path.read_bytes() == kept
 
 
+@pytest.mark.parametrize("other, message", [
+    (dict(engine="compiled"), "its engine is 'autograd', not 'compiled'"),
+    (dict(engine="autograd", ctx=["cpu(0)", "cpu(1)"]), "'(compiled|autograd|local)'")])
+def test_a_refusal_names_engines_as_users_name_them(other, message, tmp_path):
+    path = str(tmp_path / "checkpoint")
+    train(ctx="cpu", engine="autograd", num_epochs=1, checkpoint=path, verbose=False)
+    with pytest.raises(ValueError, match=message):
+        train(**dict(dict(ctx="cpu", num_epochs=1, checkpoint=path, verbose=False), **other))
+
+
 def test_a_damaged_checkpoint_is_refused_before_any_work(tmp_path, capsys):
     path = tmp_path / "checkpoint"
     train(ctx="cpu", checkpoint=str(path), verbose=False)
@@ -138,30 +136,29 @@ def test_a_damaged_checkpoint_is_refused_before_any_work(tmp_path, capsys):
     with pytest.raises(DataError, match="is damaged"):
         train(ctx="cpu", checkpoint=str(path))
     assert capsys.readouterr().out == ""
-    for nowhere in (str(tmp_path), str(tmp_path / "no" / "checkpoint"), ""):
-        with pytest.raises(ValueError, match="checkpoint is .*cannot be written"):
-            train(ctx="cpu", checkpoint=nowhere)
 
 
+@pytest.mark.parametrize("nowhere", ["{}", "{}/no/checkpoint", ""])
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(nowhere, tmp_path, capsys):
+    with pytest.raises(ValueError, match="checkpoint is .*cannot be written"):
+        train(ctx="cpu", checkpoint=nowhere.format(tmp_path))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 def test_a_full_disk_stops_training_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "EVERY", 0)
-    path = tmp_path / "checkpoint"
-    undisturbed = train("straight_dope", ctx="cpu", shuffle_seed=1, verbose=False)
-    save, saved = checkpoint.Checkpoint.save, []
+    path, saved = tmp_path / "checkpoint", []
+    given = dict(notebook="straight_dope", ctx="cpu", shuffle_seed=1, verbose=False)
 
-    def save_until_the_disk_is_full(self, at_once=False):
-        if saved:
-            (tmp_path / "checkpoint.part").symlink_to("/dev/full")
-        save(self, at_once)
+    def fill_the_disk():
         saved.append(path.read_bytes())
+        (tmp_path / "checkpoint.part").symlink_to("/dev/full")
 
-    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_until_the_disk_is_full)
-    with pytest.raises(OSError, match="No space left"):
-        train("straight_dope", ctx="cpu", shuffle_seed=1, checkpoint=str(path), verbose=False)
+    with pytest.raises(OSError, match="No space left"), after_writing(1, fill_the_disk):
+        train(checkpoint=str(path), **given)
     assert [path.read_bytes()] == saved
-    monkeypatch.setattr(checkpoint.Checkpoint, "save", save)
-    assert same(undisturbed, train("straight_dope", ctx="cpu", shuffle_seed=1,
-                                   checkpoint=str(path), verbose=False))
+    assert same(train(checkpoint=str(path), **given), train(**given))  # goes on, once there is room
 
 
 @pytest.mark.parametrize("stop, status", [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
@@ -171,7 +168,7 @@ def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(stop, s
 
     def run():
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                universal_newlines=True)
+                                text=True)
 
     process = run()
     while not (tmp_path / "checkpoint").exists():

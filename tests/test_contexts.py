@@ -30,12 +30,20 @@ def test_a_gpu_that_is_not_there_is_refused_with_the_remedy(ctx):
         train(ctx=ctx)
 
 
+@pytest.fixture
+def gpu_that_does_not_work(monkeypatch):
+    """MXNet counts a GPU, and its build for CPUs then really fails to compute on it."""
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+
+
 @without_gpu
-def test_a_gpu_that_mxnet_counts_but_cannot_use(monkeypatch):
-    # MXNet counts one here, and its CPU build then really fails to compute on it.
-    monkeypatch.setattr(contexts, "num_gpus", lambda: 1)
+def test_instead_of_a_gpu_that_does_not_work_auto_is_the_cpu_and_says_why(gpu_that_does_not_work):
     with pytest.warns(UserWarning, match=r"gpu\(0\) does not work, so the CPU is used: .*GPU"):
         assert contexts.as_context("auto") == mx.cpu()
+
+
+@without_gpu
+def test_a_gpu_that_does_not_work_is_refused_where_it_is_named(gpu_that_does_not_work):
     with pytest.raises(ContextError, match="sees but cannot use"):
         contexts.as_context("gpu")
 
@@ -47,7 +55,6 @@ def test_a_gpu_trains_to_rounding():
     assert abs(on_gpu.w - on_cpu.w).max() < 1e-5
 
 
-@pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
 def test_another_cpu_context_gives_the_same_bits(notebook):
     results = [train(notebook, ctx=ctx, verbose=False, num_epochs=1) for ctx in ("cpu", "cpu(1)")]
     assert results[1].ctx == mx.cpu(1)

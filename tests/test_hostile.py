@@ -11,8 +11,6 @@ from collections import Counter
 import numpy
 import pytest
 from descent import same
-
-hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
@@ -24,6 +22,7 @@ from d2l_linreg import (
     DivergenceError,
     TrainResult,
     d2l,
+    engines,
     published,
     straight_dope,
     train,
@@ -31,12 +30,12 @@ from d2l_linreg import (
 from d2l_linreg.cli import main
 from d2l_linreg.compat.mxnet import mx, numpy_semantics
 from d2l_linreg.contexts import as_contexts
-from d2l_linreg.reproduction import monte_carlo, reports
-from d2l_linreg.reproduction import reproduce as reproduction
+from d2l_linreg.originals import execution, notebook_files
+from d2l_linreg.reproduction import figures, monte_carlo, reports
 
 TRIED = Counter()
-NOTEBOOKS = st.sampled_from(["d2l", "straight_dope"])
-ENGINES = st.sampled_from(["compiled", "autograd", "scan", "fused"])
+NOTEBOOKS = st.sampled_from(published.NOTEBOOKS)
+ENGINES = st.sampled_from(engines.ENGINES)
 RANGE = float(numpy.finfo("float32").max)
 EXAMPLES = int(os.environ.get("HOSTILE", 200))  # of each property
 
@@ -94,6 +93,21 @@ def layouts(draw, array):
 
 
 @st.composite
+def arrays(draw, shape):
+    """An array of this shape, of any type and layout."""
+    dtype = numpy.dtype(draw(dtypes))
+    if dtype.kind == "f":
+        array = draw(arrays_of.arrays("f8", shape, elements=numbers))
+        with numpy.errstate(all="ignore"):
+            array = array.astype(dtype)
+    elif dtype.kind == "O":
+        array = numpy.full(shape, None, dtype=object)
+    else:
+        array = draw(arrays_of.arrays(dtype, shape))
+    return draw(layouts(array))
+
+
+@st.composite
 def examples(draw):
     """Features and labels, most of them nearly what can be trained on."""
     shape = draw(st.one_of(st.tuples(st.integers(0, 6), st.integers(0, 4)),
@@ -101,20 +115,7 @@ def examples(draw):
                            arrays_of.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
     rows = shape[0] if shape else 1
     labels = draw(st.sampled_from([(rows,), (rows,), (rows, 1), (rows + 1,), (1, rows), ()]))
-    made = []
-    for shape in (shape, labels):
-        dtype = numpy.dtype(draw(dtypes))
-        elements = {"f": numbers, "c": numbers}.get(dtype.kind)
-        if dtype.kind == "f":
-            array = draw(arrays_of.arrays("f8", shape, elements=elements))
-            with numpy.errstate(all="ignore"):
-                array = array.astype(dtype)
-        elif dtype.kind == "O":
-            array = numpy.full(shape, None, dtype=object)
-        else:
-            array = draw(arrays_of.arrays(dtype, shape))
-        made.append(draw(layouts(array)))
-    return tuple(made)
+    return draw(arrays(shape)), draw(arrays(labels))
 
 
 def trainable(X, y):
@@ -149,7 +150,7 @@ def test_data(data, notebook, engine):
             assert numpy.isfinite([given_.b, *given_.epoch_losses]).all()
             with numpy.errstate(all="ignore"):
                 assert (given_.predict(X) == plainly.predict(plain[0])).all()
-    for array, was in zip(data, before):
+    for array, was in zip(data, before, strict=True):
         assert array.tobytes() == was.tobytes()
 
 
@@ -361,7 +362,7 @@ def test_what_is_printed_and_reported(value):
     for call in (lambda: straight_dope.printed(value), lambda: published.text("d2l", value),
                  lambda: published.text(value, "training"), lambda: reports.to_junit(value),
                  lambda: reports.to_markdown(value), lambda: reports.to_json(value),
-                 lambda: reports.to_html(value), lambda: reproduction.printed_figures(value)):
+                 lambda: reports.to_html(value), lambda: figures.printed_figures(value)):
         try:
             result = call()
         except (ArithmeticError, AttributeError, ImportError, TypeError, ValueError) as error:
@@ -398,15 +399,15 @@ def test_saving(path):
 @hostile(st.sampled_from([monte_carlo.percentiles, monte_carlo.p_value]),
        st.lists(st.sampled_from(["0.5", "-1.25e-05", "nan", "1e400", "0"]), max_size=3),
        arrays_of.arrays("f8", st.tuples(st.integers(0, 4), st.integers(0, 3)), elements=numbers))
-def test_statistics(statistic, figures, replicates):
+def test_statistics(statistic, transcript, replicates):
     with numpy.errstate(all="ignore"):
         try:
-            value = numpy.array(statistic(figures, replicates))
+            value = numpy.array(statistic(transcript, replicates))
         except ValueError as error:
             assert str(error)
         else:
             highest = 100 if statistic is monte_carlo.percentiles else 1
-            assert ((value >= 0) & (value <= highest)).all() and value.size in (1, len(figures))
+            assert ((value >= 0) & (value <= highest)).all() and value.size in (1, len(transcript))
 
 
 cell_texts = st.one_of(st.text(max_size=30), st.sampled_from(
@@ -444,16 +445,13 @@ def notebooks(draw):
 
 @hostile(notebooks())
 def test_documents(tmp_path_factory, document):
-    pytest.importorskip("nbclient")
-    from d2l_linreg.originals import execution
-    from d2l_linreg.originals import notebook_files as documents
-
     ending, content = document
     path = tmp_path_factory.getbasetemp() / ("hostile" + ending)
     path.write_bytes(content)
     try:
-        notebook = documents.read(str(path))
-        texts = [documents.printed(cell) for cell in notebook.cells if cell.cell_type == "code"]
+        notebook = notebook_files.read(str(path))
+        texts = [notebook_files.printed(cell) for cell in notebook.cells
+                 if cell.cell_type == "code"]
         execution.published_notebook(notebook)
     except ValueError as error:
         assert "hostile" + ending in str(error) or "--as" in str(error)
@@ -465,9 +463,9 @@ def test_documents(tmp_path_factory, document):
 def test_texts_beside_the_published_ones(name, text, notebook):
     (cell,) = [cell for cell in published.document(notebook)["cells"] if cell["cell"] == name] or [
         published.document(notebook)["cells"][-1]]
-    figures = list(reproduction.compare_cell(notebook, cell, text))
-    assert [figure.figure for figure in figures] == cell["figures"]
-    assert all(figure.verdict == reproduction.DIFFERENT for figure in figures)
+    compared = list(figures.compare_cell(notebook, cell, text))
+    assert [figure.figure for figure in compared] == cell["figures"]
+    assert all(figure.verdict == figures.DIFFERENT for figure in compared)
 
 
 @hostile(st.lists(st.one_of(st.sampled_from(

@@ -7,15 +7,20 @@ import tempfile
 import pytest
 
 from d2l_linreg.compat.loading import cpu_has_fma
+from d2l_linreg.compat.mxnet import blas_kernel
 
 needs_fma = pytest.mark.skipif(not cpu_has_fma(), reason="this CPU has no AVX2 and FMA")
 UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
 
 
-def python(program, *flags, **environment):
-    return subprocess.run([sys.executable, *flags, "-c", program], env=dict(UNSET, **environment),
+def run(*arguments, **environment):
+    return subprocess.run([sys.executable, *arguments], env=dict(UNSET, **environment),
                           capture_output=True, text=True,
                           cwd=tempfile.gettempdir())  # away from the source tree
+
+
+def python(program, *flags, **environment):
+    return run(*flags, "-c", program, **environment)
 
 
 def test_import_changes_nothing_global():
@@ -57,15 +62,14 @@ def test_after_the_package_mxnet_imports_and_has_the_fma_kernel(first):
 
 
 @needs_fma
-def test_openblas_uses_the_fma_kernel_unless_someone_chose_another():
+@pytest.mark.parametrize("chosen, kernel", [({}, "Haswell"),
+                                            ({"OPENBLAS_CORETYPE": "Nehalem"}, "Nehalem")])
+def test_openblas_uses_the_fma_kernel_unless_someone_chose_another(chosen, kernel):
     program = "from d2l_linreg.compat.mxnet import blas_kernel; print(blas_kernel())"
-    assert python(program).stdout.strip() in ("Haswell", "None")  # None: it does not tell
-    assert python(program, OPENBLAS_CORETYPE="Nehalem").stdout.strip() in ("Nehalem", "None")
+    assert python(program, **chosen).stdout.strip() in (kernel, "None")  # None: it does not tell
 
 
-@needs_fma
-def test_mxnet_imported_earlier_is_told_once_what_that_costs():
-    program = """
+MXNET_FIRST = """
 import numpy, warnings
 warnings.simplefilter("ignore")
 numpy.bool = bool
@@ -74,26 +78,39 @@ warnings.simplefilter("always")
 from d2l_linreg import train, reproduce
 from d2l_linreg import d2l
 """
-    finished = python(program, OPENBLAS_CORETYPE="Prescott")
-    from d2l_linreg.compat.mxnet import blas_kernel
-
-    if blas_kernel() is not None:
-        assert finished.stderr.count("runs the Prescott kernel") == 1
-        assert "Import d2l_linreg first" in finished.stderr
-    assert "only to rounding" not in python(program, OPENBLAS_CORETYPE="Haswell").stderr
 
 
-def test_a_native_library_that_does_not_load_says_which_platforms_have_wheels(tmp_path):
-    # What happens where a wheel carries another platform's library: a real import of a
-    # package whose library the system's own loader refuses.
+@needs_fma
+@pytest.mark.skipif(blas_kernel() is None, reason="this MXNet does not tell its BLAS kernel")
+def test_mxnet_imported_earlier_is_told_once_what_that_costs():
+    finished = python(MXNET_FIRST, OPENBLAS_CORETYPE="Prescott")
+    assert finished.stderr.count("runs the Prescott kernel") == 1
+    assert "Import d2l_linreg first" in finished.stderr
+
+
+@needs_fma
+def test_mxnet_imported_earlier_is_told_nothing_where_it_costs_nothing():
+    assert "only to rounding" not in python(MXNET_FIRST, OPENBLAS_CORETYPE="Haswell").stderr
+
+
+@pytest.fixture
+def foreign_mxnet(tmp_path):
+    """Where a wheel carries another platform's library: one that the system's loader refuses."""
     (tmp_path / "mxnet").mkdir()
     (tmp_path / "mxnet" / "libmxnet.so").write_bytes(b"\xcf\xfa\xed\xfe not of this platform")
     (tmp_path / "mxnet" / "__init__.py").write_text(
         "import ctypes, os\nctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libmxnet.so'))\n")
-    finished = python("import d2l_linreg.d2l", PYTHONPATH=str(tmp_path))
+    return os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+
+
+def test_a_native_library_that_does_not_load_says_which_platforms_have_wheels(foreign_mxnet):
+    finished = python("import d2l_linreg.d2l", PYTHONPATH=foreign_mxnet)
     assert finished.returncode == 1
     assert "ImportError: MXNet's native library does not load here" in finished.stderr
     assert "Linux x86-64 and aarch64 and macOS x86-64" in finished.stderr
-    finished = subprocess.run([sys.executable, "-m", "d2l_linreg", "info"], stderr=subprocess.PIPE,
-                              env=dict(UNSET, PYTHONPATH=str(tmp_path)), text=True)
-    assert finished.returncode == 1 and finished.stderr.startswith("d2l-linreg: MXNet's native")
+
+
+def test_the_command_says_in_one_line_that_the_native_library_does_not_load(foreign_mxnet):
+    finished = run("-m", "d2l_linreg", "info", PYTHONPATH=foreign_mxnet)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("d2l-linreg: MXNet's native")

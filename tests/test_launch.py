@@ -11,14 +11,11 @@ import time
 import numpy
 import psutil
 import pytest
-from descent import loop_in_float64, same
+from descent import initial, loop_in_float64, same
 
 from d2l_linreg import TrainResult, published, train
 from d2l_linreg.cli import main
-from d2l_linreg.distributed.node import command_of
 from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
-from d2l_linreg.settings import NOTEBOOKS
-from d2l_linreg.training.examples import draw
 
 KILLS = int(os.environ.get("KILLS", 3))
 ROLES = ("scheduler", "server 0", "worker 1")
@@ -30,7 +27,7 @@ def start(*arguments, workers=2, servers=1, options=(), prefix=(), environ=None,
         [*prefix, sys.executable, "-m", "d2l_linreg", "launch", "-n", str(workers), "-s",
          str(servers), *options, "--", "train", "--ctx", "cpu", *map(str, arguments)],
         env=environ, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True)
+        text=True)
 
 
 def launch(*arguments, **options):
@@ -112,8 +109,7 @@ def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
         batches = [own[start:start + 5] for start in range(0, 334, 5)]
         orders.append(numpy.concatenate([
             batch + first for batch in batches for first in (0, 334, 666)]))
-    _, params = draw(NOTEBOOKS["d2l"], 3, with_data=False)
-    w, b, losses = loop_in_float64("d2l", X, y, params[0].ravel(), params[1], orders, 0.1, 15)
+    w, b, losses = loop_in_float64("d2l", X, y, *initial("d2l", 3), orders, 0.1, 15)
     numpy.testing.assert_allclose(result.w, w, atol=1e-5)
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4)
     # over every example once, though two were visited by two workers
@@ -160,15 +156,32 @@ def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(tmp_pa
     assert same(TrainResult.load(str(tmp_path / "resumed")), undisturbed)
 
 
+ADDRESS = "127.0.0.2" if sys.platform.startswith("linux") else "127.0.0.1"
+
+
+@pytest.fixture
+def launched():
+    """A launcher that was told an address, and its processes, which train for long."""
+    launcher = start("--num-epochs", 10**6, options=("--address", ADDRESS))
+    try:
+        processes = children(launcher, 4)
+        wait_for(lambda: all(map(listening, processes)))
+        yield launcher, processes
+    finally:
+        launcher.kill()
+        launcher.communicate()
+
+
+def test_it_listens_where_it_is_told_alone(launched):
+    launcher, processes = launched
+    assert {ip for process in processes for ip in listening(process)} == {ADDRESS}
+    assert listening(psutil.Process(launcher.pid)) == []
+
+
 @pytest.mark.parametrize("stop, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143),
                                           (signal.SIGKILL, -signal.SIGKILL)])
-def test_it_listens_where_it_is_told_and_a_stopped_launcher_leaves_nobody(stop, status):
-    address = "127.0.0.2" if sys.platform.startswith("linux") else "127.0.0.1"
-    launcher = start("--num-epochs", 10**6, options=("--address", address))
-    processes = children(launcher, 4)
-    wait_for(lambda: all(map(listening, processes)))
-    assert {ip for process in processes for ip in listening(process)} == {address}
-    assert listening(psutil.Process(launcher.pid)) == []
+def test_a_stopped_launcher_leaves_nobody(stop, status, launched):
+    launcher, processes = launched
     launcher.send_signal(stop)
     began = time.monotonic()
     launcher.communicate(timeout=60)
@@ -194,6 +207,12 @@ def test_a_wrong_command_starts_nothing(arguments, message, capsys):
     assert psutil.Process().children() == []
 
 
+def test_a_node_without_the_environment_that_launch_sets_says_so(monkeypatch, capsys):
+    monkeypatch.delenv("DMLC_ROLE", raising=False)
+    assert main(["node"]) == 2
+    assert "DMLC_ROLE" in capsys.readouterr().err
+
+
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -208,9 +227,9 @@ def start_by_hand(*workers):
     node = None, ["-m", "d2l_linreg", "node"]
     return [subprocess.Popen(
         [sys.executable, *command], cwd=folder and str(folder), env=dict(environ, DMLC_ROLE=role),
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True)
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for role, (folder, command) in zip(["scheduler", "server"] + ["worker"] * len(workers),
-                                           [node, node, *workers])]
+                                           [node, node, *workers], strict=True)]
 
 
 def test_a_server_unpickles_nothing_that_it_is_sent(tmp_path):
@@ -258,10 +277,10 @@ def needs(command):
     return path
 
 
-def named(token):
-    """All processes, whoever started them, whose command holds a token."""
-    return [process for process in psutil.process_iter(["cmdline"])
-            if token in " ".join(process.info["cmdline"] or ())]
+def working_in(folder):
+    """All processes, whoever started them, that work in a folder."""
+    return [process for process in psutil.process_iter(["cwd", "environ"])
+            if process.info["cwd"] == folder]
 
 
 @pytest.fixture
@@ -272,16 +291,15 @@ def ssh_server(tmp_path):
         subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)],
                        check=True)
     (tmp_path / "server").write_text(
-        f"ListenAddress 127.0.0.1\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/user.pub\n"
-        "StrictModes no\nPidFile none\nUsePAM no\n")
+        f"ListenAddress 127.0.0.1\nHostKey {tmp_path}/host\n"
+        f"AuthorizedKeysFile {tmp_path}/user.pub\nStrictModes no\nPidFile none\nUsePAM no\n")
     (tmp_path / "client").write_text(
-        f"IdentityFile {tmp_path}/user\nUserKnownHostsFile {tmp_path}/known_hosts\nIdentitiesOnly yes\n"
-        "LogLevel ERROR\n")
+        f"IdentityFile {tmp_path}/user\nUserKnownHostsFile {tmp_path}/known_hosts\n"
+        "IdentitiesOnly yes\nLogLevel ERROR\n")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "ssh").write_text(
-        "#!/bin/sh\nexec {} -F {} \"$@\"\n".format(client, tmp_path / "client"))
+    (tmp_path / "bin" / "ssh").write_text(f'#!/bin/sh\nexec {client} -F {tmp_path}/client "$@"\n')
     (tmp_path / "bin" / "ssh").chmod(0o755)
-    environ = dict(os.environ, PATH="{}:{}".format(tmp_path / "bin", os.environ["PATH"]))
+    environ = dict(os.environ, PATH=f"{tmp_path}/bin:{os.environ['PATH']}")
     if os.getuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)  # where root's server is to have no rights
     port = free_port()
@@ -311,22 +329,28 @@ def test_over_ssh_a_folder_whose_name_a_shell_takes_apart_is_refused(tmp_path, m
     assert "a shell takes apart" in capsys.readouterr().err
 
 
-def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tmp_path):
+@pytest.fixture
+def over_ssh(ssh_server, tmp_path):
+    """How to launch two workers over ssh, in a folder of their own."""
     port, environ = ssh_server
     (tmp_path / "hosts").write_text(f"127.0.0.1:{port}\n127.0.0.1:{port}\n")
-    over = dict(options=("--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts")),
-                environ=environ)
-    launch("--batch-size", 5, "--save", tmp_path / "it's saved", **over)
+    (tmp_path / "there").mkdir()
+    return dict(options=("--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts")),
+                environ=environ, cwd=str(tmp_path / "there"))
+
+
+def test_over_ssh_it_trains(over_ssh, tmp_path):
+    launch("--batch-size", 5, "--save", tmp_path / "it's saved", **over_ssh)
     result = TrainResult.load(str(tmp_path / "it's saved"))
     assert abs(result.w - train(ctx="cpu", verbose=False).w).max() <= 1e-5
 
-    arguments = ("--num-epochs", 10**6, "--save", tmp_path / "never")
-    token = command_of("work", "train", "--ctx", "cpu", *map(str, arguments))[-1]
-    launcher = start(*arguments, **over)
+
+def test_over_ssh_a_killed_worker_ends_all_of_it(over_ssh):
+    launcher = start("--num-epochs", 10**6, **over_ssh)
 
     def workers():
-        found = [process for process in named(token) if process.info["cmdline"][0] == sys.executable
-                 and process.environ().get("DMLC_ROLE") == "worker" and listening(process)]
+        found = [process for process in working_in(over_ssh["cwd"])
+                 if process.info["environ"].get("DMLC_ROLE") == "worker" and listening(process)]
         return found if len(found) == 2 else None
 
     wait_for(workers)[0].kill()
@@ -334,7 +358,7 @@ def test_over_ssh_it_trains_and_a_killed_worker_ends_it_there_too(ssh_server, tm
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 1
     assert "worker on 127.0.0.1 died: killed" in errors
-    wait_for(lambda: gone(named(token)), 10)
+    wait_for(lambda: gone(working_in(over_ssh["cwd"])), 10)
     assert time.monotonic() - began < 10
 
 
@@ -364,8 +388,8 @@ def two_hosts():
 
 
 def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_path):
-    # As docs/machines.md says to without launch: a scheduler, a server and a worker on one host, and a
-    # server and a worker on the other
+    # As docs/machines.md says to without launch: a scheduler, a server and a worker on one host,
+    # and a server and a worker on the other
     (first, _), _ = two_hosts
     server = [sys.executable, "-m", "d2l_linreg", "node"]
     worker = [sys.executable, "-m", "d2l_linreg", "train", "--ctx", "cpu", "--kvstore",
@@ -380,7 +404,7 @@ def test_two_hosts_with_addresses_of_their_own_train_together(two_hosts, tmp_pat
             processes.append((address, subprocess.Popen([*inside, *command], env=dict(
                 os.environ, DMLC_ROLE=role, DMLC_PS_ROOT_URI=first, DMLC_PS_ROOT_PORT="9100",
                 DMLC_NUM_WORKER="2", DMLC_NUM_SERVER="2", DMLC_NODE_HOST=address),
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)))
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
 
         def all_end():
             for address, process in processes:

@@ -2,58 +2,37 @@
 import base64
 import io
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib.image
-import nbformat
 import numpy
 import pytest
+from exact import exact_here
 from nbclient import NotebookClient
+from stored import code_cells, not_yet_run, other_outputs, printed, stored
 
 from d2l_linreg import published
-from d2l_linreg.reproduction.environment import shortfalls
-
-FOLDER = Path(__file__).parent.parent / "notebooks"
-NOTEBOOKS = ("d2l", "straight_dope")
 
 
-def code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-@pytest.fixture(scope="module", params=NOTEBOOKS)
-def stored_and_fresh(request):
-    stored = nbformat.read(str(FOLDER / (request.param + ".ipynb")), as_version=4)
-    fresh = nbformat.from_dict(stored)
-    for cell in code_cells(fresh):
-        cell.outputs = []
+@pytest.fixture(scope="module")
+def fresh(notebook):
+    """Each notebook, run."""
+    fresh = not_yet_run(stored(notebook))
     NotebookClient(fresh, kernel_name="python3", timeout=300).execute()
-    return request.param, stored, fresh
+    return fresh
 
 
-def printed(cell):
-    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
-
-
-def other_outputs(cell):
-    return [(output.output_type, sorted(output.get("data", {}))) for output in cell.outputs
-            if output.output_type != "stream"]
-
-
-@pytest.mark.skipif(bool(shortfalls()), reason=" ".join(shortfalls()))
-def test_a_fresh_run_prints_what_is_stored(stored_and_fresh):
-    _, stored, fresh = stored_and_fresh
-    for was, now in zip(code_cells(stored), code_cells(fresh)):
+@exact_here
+def test_a_fresh_run_prints_what_is_stored(notebook, fresh):
+    for was, now in zip(code_cells(stored(notebook)), code_cells(fresh), strict=True):
         assert printed(now) == printed(was)
         assert other_outputs(now) == other_outputs(was)
 
 
-@pytest.mark.skipif(bool(shortfalls()), reason=" ".join(shortfalls()))
-def test_each_published_output_has_its_cell(stored_and_fresh):
-    name, _, fresh = stored_and_fresh
+@exact_here
+def test_each_published_output_has_its_cell(notebook, fresh):
     texts = [printed(cell) for cell in code_cells(fresh)]
-    for cell in published.document(name)["cells"]:
+    for cell in published.document(notebook)["cells"]:
         assert cell["text"] in texts, cell["cell"]
 
 
@@ -76,10 +55,9 @@ def png_blocks(data, size=8):
     return pixels[:height * size, :width * size].reshape(height, size, width, size).mean((1, 3))
 
 
-def test_fresh_pictures_are_the_stored_ones(stored_and_fresh):
-    name, stored, fresh = stored_and_fresh
-    (was,), (now,) = pictures(stored), pictures(fresh)
-    if name == "d2l":
+def test_fresh_pictures_are_the_stored_ones(notebook, fresh):
+    (was,), (now,) = pictures(stored(notebook)), pictures(fresh)
+    if notebook == "d2l":
         was, now = svg_points(was["image/svg+xml"]), svg_points(now["image/svg+xml"])
         assert len(was) == 1000
         # Versions of matplotlib lay out axes' labels some points apart: compare up to that.
@@ -91,8 +69,7 @@ def test_fresh_pictures_are_the_stored_ones(stored_and_fresh):
         assert abs(was - now).mean() < 0.01
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_the_notebook_says_that_the_orders_are_not_the_authors_own(name):
-    notebook = nbformat.read(str(FOLDER / (name + ".ipynb")), as_version=4)
-    prose = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+def test_the_notebook_says_that_the_orders_are_not_the_authors_own(notebook):
+    prose = " ".join(cell.source for cell in stored(notebook).cells
+                     if cell.cell_type == "markdown")
     assert re.search(r"found by search and (is|are) not the\s+authors'\s+own", prose)

@@ -1,15 +1,14 @@
 """Several devices: the batch is shared among them, and training is what one device's is."""
 import numpy
 import pytest
-from descent import loop_in_float64, same
+from after_writing import after_writing, ctrl_c
+from descent import initial, loop_in_float64, same, shuffles
 
 from d2l_linreg import ContextError, TrainResult, published, train
 from d2l_linreg.cli import main
 from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
-from d2l_linreg.settings import NOTEBOOKS
-from d2l_linreg.training import checkpoint, examples
-from d2l_linreg.training.examples import draw
+from d2l_linreg.training import examples
 
 DEVICES = ["cpu(0)", "cpu(1)", "cpu(2)"]
 
@@ -26,22 +25,17 @@ def test_published_figures_come_out_to_rounding(notebook, num_devices, capsys):
 
 
 @pytest.mark.parametrize("num_examples", [103, 7])
-@pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
 def test_batches_that_do_not_divide_are_shared_too(notebook, num_examples):
     # 103 in batches of 7 over 3 devices, 3, 2 and 2 examples each: d2l's last batch has 5,
     # straight_dope's is filled up
     rng = numpy.random.RandomState(1)
     X = rng.standard_normal((num_examples, 4))
     y = X @ [1, 2, 3, 4] + 5
-    orders = [rng.permutation(num_examples) for _ in range(3)]
-    if notebook == "straight_dope":
-        orders = orders[:1] * 3
+    orders, order = shuffles(notebook, rng, num_examples, 3)
     result = train(notebook, data=(X, y), ctx=DEVICES, batch_size=7, learning_rate=0.05,
-                   num_epochs=3, order=orders[0] if notebook == "straight_dope" else orders,
-                   verbose=False)
-    _, params = draw(NOTEBOOKS[notebook], 4, with_data=False)
+                   num_epochs=3, order=order, verbose=False)
     w, b, losses = loop_in_float64(notebook, X.astype("float32"), y.astype("float32"),
-                                   params[0].ravel(), params[1], orders, 0.05, 7)
+                                   *initial(notebook, 4), orders, 0.05, 7)
     # float32 rounds each of a step's sums by 2**-24 of numbers up to about 30; 45 steps, each
     # of which shrinks what deviation there is, leave less than 1e-5
     numpy.testing.assert_allclose(result.w, w, atol=1e-5)
@@ -49,7 +43,6 @@ def test_batches_that_do_not_divide_are_shared_too(notebook, num_examples):
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
 def test_examples_in_files_are_shared_too(notebook, tmp_path, monkeypatch):
     rng = numpy.random.RandomState(0)
     X = rng.standard_normal((203, 3))
@@ -71,25 +64,22 @@ def test_one_device_can_go_through_a_store(kvstore):
     numpy.testing.assert_allclose(through_a_store.w, plain.w, atol=3.2e-6)
 
 
-def test_same_devices_same_bits_and_a_checkpoint_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 7)
-    monkeypatch.setattr(checkpoint, "EVERY", 0)
+@pytest.fixture
+def stopped(tmp_path, saved_at_each_piece):
+    """The arguments of a run on three devices that stopped after 9 of its 15 pieces."""
     given = dict(ctx=DEVICES, num_epochs=1, verbose=False, checkpoint=str(tmp_path / "checkpoint"))
-    undisturbed = train(**dict(given, checkpoint=None))
-    save = checkpoint.Checkpoint.save
-
-    def save_and_stop(self, at_once=False):
-        save(self, at_once)
-        if self.progress.segments == 9:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), after_writing(9, ctrl_c):
         train(**given)
-    monkeypatch.setattr(checkpoint.Checkpoint, "save", save)
+    return given
+
+
+def test_a_checkpoint_goes_on_to_the_same_bits_on_the_same_devices(stopped):
+    assert same(train(**stopped), train(**dict(stopped, checkpoint=None)))
+
+
+def test_a_checkpoint_of_other_devices_is_refused(stopped):
     with pytest.raises(ValueError, match="another run: its devices is 3, not 2"):
-        train(**dict(given, ctx=DEVICES[:2]))
-    assert same(train(**given), undisturbed)
+        train(**dict(stopped, ctx=DEVICES[:2]))
 
 
 def test_a_result_of_several_devices_is_saved_and_loaded(tmp_path):
@@ -102,7 +92,11 @@ def test_a_result_of_several_devices_is_saved_and_loaded(tmp_path):
 def test_the_command_line_names_devices_with_commas(capsys):
     assert main(["train", "--ctx", "cpu(0),cpu(1)", "--num-epochs", "1"]) == 0
     assert capsys.readouterr().out.startswith("epoch 1, loss 0.0")
+
+
+def test_a_device_that_is_none_is_refused_among_others(capsys):
     assert main(["train", "--ctx", "cpu(0),tpu"]) == 2
+    assert "ctx is 'tpu'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given, message", [

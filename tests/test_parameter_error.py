@@ -79,4 +79,3 @@ def test_other_data_end_near_the_least_squares_solution(
     # are kept in float32.
     bound = 4.5 * deviation * (1 + num_features * h / batch_size) + left + 1e-5
     assert (abs(numpy.append(result.w, result.b) - least_squares) < bound).all()
-    assert result.w_error is None and result.b_error is None

@@ -1,17 +1,12 @@
 """The scatter plots: the same points on the same axes as in the sources."""
 import base64
-import io
 
-import matplotlib.image
 import numpy
 import pytest
+from scatter import INSIDE, PUBLISHED, inside_frame, overlap
 
 from d2l_linreg import published
 from d2l_linreg.originals import execution
-
-PUBLISHED = matplotlib.image.imread(io.BytesIO(published.scatter_png()))
-# Inside the published picture's frame, which lies on rows 11 and 229, columns 35 and 370
-INSIDE = slice(12, 229), slice(36, 370)
 
 
 @pytest.mark.parametrize("notebook, figsize, size, axes", [
@@ -21,7 +16,9 @@ INSIDE = slice(12, 229), slice(36, 370)
     ("d2l", (3.5, 2.5), 1, [-3.6370349, 3.7382586, -12.8512313, 18.5173995]),
 ])
 def test_unmodified_code_draws_on_the_axes_of_then(notebook, figsize, size, axes, run_python):
-    program = """
+    draw = {"d2l": "d2l.synthetic_data([2, -3.4], 4.2, 1000)",
+            "straight_dope": "straight_dope.synthetic_data()"}[notebook]
+    program = f"""
 from d2l_linreg import as_published, d2l, straight_dope
 from d2l_linreg.compat.mxnet import seeded
 import matplotlib
@@ -31,30 +28,14 @@ before = matplotlib.axes.Axes.scatter, dict(matplotlib.rcParams)
 with as_published({notebook!r}):
     if {figsize}:
         plt.rcParams["figure.figsize"] = {figsize}
-    with seeded({seed}):
+    with seeded({int(notebook == "straight_dope")}):
         X, y = {draw}
     plt.scatter(X[:, 1].asnumpy(), y.asnumpy(), {size})
     print(*plt.axis())
 assert before == (matplotlib.axes.Axes.scatter, dict(matplotlib.rcParams))
-""".format(notebook=notebook, figsize=figsize, size=size, seed=int(notebook != "d2l"),
-           draw="d2l.synthetic_data([2, -3.4], 4.2, 1000)" if notebook == "d2l"
-           else "straight_dope.synthetic_data()")
+"""
     drawn = [float(limit) for limit in run_python(program).split()]
     assert drawn == pytest.approx(axes, abs=1e-4)
-
-
-def inside_frame(png):
-    """The pixels inside the axes' frame: its lines are the long dark ones."""
-    picture = matplotlib.image.imread(io.BytesIO(png))
-    dark = picture[..., :3].max(axis=2) < 0.35
-    rows, columns = (numpy.flatnonzero(dark.mean(axis=axis) > 0.6) for axis in (1, 0))
-    return picture[rows[0] + 1:rows[-1], columns[0] + 1:columns[-1]]
-
-
-def overlap(one, other):
-    """Of the pixels that are blue in either picture, the share that are blue in both."""
-    one, other = (picture[..., 2] - picture[..., 0] > 0.3 for picture in (one, other))
-    return (one & other).sum() / (one | other).sum()
 
 
 @pytest.mark.parametrize("seed, least, most", [(1, 0.99, 1), (2, 0, 0.85)])
@@ -84,8 +65,8 @@ plt.show()
 
 @pytest.mark.parametrize("axis, published_ticks", [
     # where the published picture has its ticks: -10 to 25 by 5, and -4 to 4
-    ("y", dict(zip(range(-10, 30, 5), (220, 190, 160, 131, 101, 71, 41, 11)))),
-    ("x", dict(zip(range(-4, 5), (59, 97, 135, 173, 211, 249, 287, 325, 363)))),
+    ("y", {-10: 220, -5: 190, 0: 160, 5: 131, 10: 101, 15: 71, 20: 41, 25: 11}),
+    ("x", {-4: 59, -3: 97, -2: 135, -1: 173, 0: 211, 1: 249, 2: 287, 3: 325, 4: 363}),
 ])
 def test_scatter_axes_put_ticks_where_the_published_picture_has_them(axis, published_ticks):
     x0, x1, y0, y1 = published.document("straight_dope")["scatter_axes"]

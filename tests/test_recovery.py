@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy
 import pytest
+from exact import exact_here
 
 from d2l_linreg import published
-from d2l_linreg.reproduction.environment import shortfalls
 
 pytest.importorskip("numba")
 FOLDER = Path(__file__).parent.parent / "recovery"
 
 
-@pytest.mark.skipif(bool(shortfalls()), reason=" ".join(shortfalls()))
-@pytest.mark.parametrize("notebook", ["d2l", "straight_dope"])
+@exact_here
 def test_a_search_finds_an_order_under_which_mxnet_prints_the_transcript(notebook, tmp_path):
     path = tmp_path / "order.npy"
     command = [sys.executable, str(FOLDER / (notebook + ".py")), "--output", str(path),

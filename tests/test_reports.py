@@ -3,7 +3,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,13 +12,13 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy
 import pytest
+from chromium import chromium, needed
 from markdown_it import MarkdownIt
-from test_pictures import INSIDE, PUBLISHED, inside_frame, overlap
+from scatter import INSIDE, PUBLISHED, inside_frame, overlap
 
 from d2l_linreg import d2l, published, reproduce
 from d2l_linreg.cli import main
 from d2l_linreg.reproduction import charts, reports
-from d2l_linreg.reproduction import reproduce as reproduction
 
 CELLS = [(notebook, cell) for notebook in published.NOTEBOOKS
          for cell in published.document(notebook)["cells"]]
@@ -117,6 +116,9 @@ def test_the_page_holds_every_published_text_twice_and_marks_nothing_in_them(htm
     assert page.outputs == [cell["text"] for _, cell in CELLS for _ in range(2)]
     assert page.marked_outputs == []
     assert html.count("reproduced: identical</h4>") == len(CELLS) == 10
+
+
+def test_the_page_says_that_the_orders_are_not_the_authors_own(html):
     assert "The recovered shuffles were found by search; they are not the authors&#39; own." in html
 
 
@@ -179,7 +181,7 @@ def test_the_histograms_name_the_published_errors_and_else_the_runs_own(fresh, h
     assert Page(html).texts["figcaption"][-6:] == [
         "w[0]; published: 0.000404", "w[1]; published: 3.65e-05", "b; published: 0.000535"] + [
         f"{name}; reproduced: {error:.3g}"
-        for name, error in zip(("w[0]", "w[1]", "b"), [*own.w_error, own.b_error])]
+        for name, error in zip(("w[0]", "w[1]", "b"), [*own.w_error, own.b_error], strict=True)]
     assert "this notebook published no final errors" in html
 
 
@@ -217,7 +219,7 @@ def test_a_training_curve_lies_over_the_band_of_the_replicates(fresh, notebook, 
         (band,) = axes.collections
         edges = band.get_paths()[0].vertices
         # 25 of 1,000 lie below the band and 25 above it.
-        for x, *ends in zip(xs, *(ordered[[24, 25, 974, 975]] / unit)):
+        for x, *ends in zip(xs, *(ordered[[24, 25, 974, 975]] / unit), strict=True):
             ys = edges[edges[:, 0] == x, 1]
             assert ends[0] <= ys.min() <= ends[1] < ends[2] <= ys.max() <= ends[3]
 
@@ -227,18 +229,30 @@ def test_pictures_are_the_same_whatever_matplotlib_is_set_to(fresh, html):
         assert Page(reports.to_html(fresh)).images == Page(html).images
 
 
-def test_a_failed_computation_leaves_a_page_that_says_why(fresh, html):
-    failure = reports.to_html(failed(fresh))
+@pytest.fixture(scope="module")
+def failure(fresh):
+    """The page of a run of which a part failed."""
+    return reports.to_html(failed(fresh))
+
+
+def test_the_page_says_why_a_computation_failed_in_whatever_words(failure):
     page = Page(failure)
     assert "\n✗ " + SEEN in "\n" + "\n".join(page.texts["p"])
     assert len([text for text in page.texts["td"] if SEEN in text]) == 10
+    assert "script" not in page.tags
+    failure.encode("utf-8")
+
+
+def test_the_page_leaves_out_what_failed(failure, html):
+    page = Page(failure)
     assert len(page.outputs) == 2 * len(CELLS) - 1
     assert len(page.images) == len(Page(html).images) - 1 - 3  # no data of a run, no histograms
+
+
+def test_the_page_says_why_histograms_have_no_mark_where_there_are_any(fresh, failure):
     assert "training failed, so nothing is marked" not in failure  # there are no histograms
     assert "training failed, so nothing is marked" in reports.to_html(changed(
         fresh, lambda notebook: replace(notebook, result=None)))
-    assert "script" not in page.tags
-    failure.encode("utf-8")
 
 
 def test_a_run_that_raises_and_asks_for_no_replicates_has_all_its_reports(monkeypatch):
@@ -256,34 +270,51 @@ def test_a_run_that_raises_and_asks_for_no_replicates_has_all_its_reports(monkey
     assert len(ElementTree.fromstring(reports.to_junit(faulty)).findall(".//failure")) == 6
 
 
-@pytest.mark.parametrize("number", [0, 1, 5])
-def test_junit_has_a_case_for_each_figure_and_a_failure_for_each_different_one(fresh, number):
-    run = altered(fresh, number)
-    suites = ElementTree.fromstring(reports.to_junit(run))
-    cases = [(case.get("classname"), case.get("name")) for case in suites.iter("testcase")]
+def junit(run):
+    return ElementTree.fromstring(reports.to_junit(run))
+
+
+def test_junit_has_a_case_for_each_figure_and_one_for_all_of_a_notebook(fresh):
+    cases = [(case.get("classname"), case.get("name")) for case in junit(fresh).iter("testcase")]
     together = "all training figures together"
     assert [case for case in cases if case[1] != together] == [
         (notebook, name) for notebook, cell in CELLS for name in cell["figures"]]
     assert [case for case in cases if case[1] == together] == [
         ("d2l", together), ("straight_dope", together)]
-    failures = suites.findall(".//failure")
-    assert len(failures) == number == int(suites.get("failures"))
+
+
+@pytest.mark.parametrize("number", [0, 1, 5])
+def test_junit_has_a_failure_for_each_different_figure(fresh, number):
+    failures = junit(altered(fresh, number)).findall(".//failure")
+    assert len(failures) == number
     assert all("reproduced 2.2122164: different" in f.get("message") for f in failures)
+
+
+@pytest.mark.parametrize("number", [0, 1, 5])
+def test_junit_counts_its_cases_and_failures(fresh, number):
+    suites = junit(altered(fresh, number))
+    assert (int(suites.get("tests")), int(suites.get("failures"))) == (67 + 2, number)
     for suite in suites:
         assert int(suite.get("tests")) == len(suite.findall("testcase"))
         assert int(suite.get("failures")) == len(suite.findall(".//failure"))
+
+
+def test_junit_names_mxnets_version(fresh):
+    for suite in junit(fresh):
         assert suite.find("properties/property[@name='mxnet']").get("value") == fresh.mxnet
-    assert int(suites.get("tests")) == 67 + 2
 
 
-def test_junit_fails_for_unusual_and_failed_replicates_and_holds_any_words(fresh):
+def test_junit_fails_for_figures_that_are_unusual_together(fresh):
     first, second = fresh.notebooks
     rare = replace(fresh, notebooks=(
         replace(first, joint=replace(first.joint, p_value=0.001)), second))
-    (failure,) = ElementTree.fromstring(reports.to_junit(rare)).iter("failure")
+    (failure,) = junit(rare).iter("failure")
     assert "d2l: as published, the training figures together are unusual" in failure.text
-    suites = ElementTree.fromstring(reports.to_junit(failed(fresh)))
-    assert len([f for f in suites.iter("failure") if SEEN in f.get("message")]) == 10 + 1
+
+
+def test_junit_fails_for_what_failed_in_whatever_words(fresh):
+    failures = junit(failed(fresh)).iter("failure")
+    assert len([failure for failure in failures if SEEN in failure.get("message")]) == 10 + 1
 
 
 @pytest.mark.parametrize("make, reason", [(lambda run: run, ""), (failed, SEEN)])
@@ -303,87 +334,94 @@ def test_markdown_is_the_summary_and_a_table_of_67_rows(fresh, make, reason):
         f.verdict + (": " + reason if f.reason else "") for f in run.figures]
 
 
-@pytest.mark.parametrize("different", [0, 1])
-def test_the_command_writes_every_report_and_exits_as_without(different, tmp_path, monkeypatch):
-    document = published.document
-    if different:
-        monkeypatch.setattr(reproduction.published, "document", lambda notebook: json.loads(
-            json.dumps(document(notebook)).replace("6.000587", "6.000588")))
+@pytest.fixture(params=[0, 1])
+def different(request, republish):
+    """How many figures are different, in turn."""
+    if request.param:
+        republish("d2l", "6.000587", "6.000588")
+    return request.param
+
+
+def test_the_command_writes_every_report_and_exits_as_without(different, tmp_path):
     names = {kind: str(tmp_path / ("report." + kind)) for kind in
              ("html", "json", "junit", "markdown")}
     options = [word for kind, name in names.items() for word in ("--" + kind, name)]
-    assert main(["reproduce", "--notebook", "d2l", "--runs", "0"] + options) == different
-    assert sorted(os.listdir(str(tmp_path))) == sorted(map(os.path.basename, names.values()))
-    written = {}
-    for kind, name in names.items():
-        with open(name, encoding="utf-8") as file:
-            written[kind] = file.read()
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0", *options]) == different
+    assert sorted(os.listdir(tmp_path)) == sorted(map(os.path.basename, names.values()))
+    written = {path.suffix[1:]: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert len(json.loads(written["json"])["figures"]) == 39
     assert ElementTree.fromstring(written["junit"]).get("failures") == str(different)
     assert written["markdown"].count("| different |") == different
     assert written["html"].count("≠ different") == different
 
 
-def test_without_jinja2_the_page_is_refused_before_any_work_and_the_rest_is_not(
-        tmp_path, monkeypatch, capsys):
+def test_without_jinja2_the_page_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    path = str(tmp_path / "report")
-    assert main(["reproduce", "--html", path]) == 1
+    assert main(["reproduce", "--html", str(tmp_path / "report")]) == 1
     out, err = capsys.readouterr()
     assert "pip install '.[reports]'" in err and out == ""
-    assert main(["reproduce", "--notebook", "d2l", "--runs", "0", "--junit", path]) == 0
 
 
-def test_one_file_for_two_reports_and_a_folder_that_is_not_there_are_refused(tmp_path, capsys):
+def test_without_jinja2_the_other_reports_are_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0", "--junit",
+                 str(tmp_path / "report")]) == 0
+
+
+def test_one_file_for_two_reports_is_refused(tmp_path, capsys):
     path = str(tmp_path / "report")
     assert main(["reproduce", "--html", path, "--junit", path]) == 2
     assert "two are the same; name a file for each" in capsys.readouterr().err
-    for option in ("--html", "--junit", "--markdown"):
-        assert main(["reproduce", option, "nowhere/report"]) == 2
-        assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--html", "--junit", "--markdown"])
+def test_a_report_into_a_folder_that_is_not_there_is_refused(option, capsys):
+    assert main(["reproduce", option, "nowhere/report"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A headless Chromium that notes what a page asks for and complains of."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed "
-                                    "(the extra needs Python 3.9)")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
-                                                    "google-chrome"))), None)
-    chromedriver = shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        pytest.skip("Chromium and chromedriver are not both on PATH (Debian: apt-get install "
-                    "chromium chromium-driver).")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    home = tmp_path_factory.mktemp("chromium")
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={home}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(
-        chromedriver, env=dict(os.environ, HOME=str(home))))
-    yield browser
-    browser.quit()
+    """A Chromium that notes what a page asks for and complains of."""
+    with chromium(tmp_path_factory.mktemp("chromium"),
+                  loggingPrefs={"browser": "ALL", "performance": "ALL"}) as browser:
+        yield browser
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("make", [lambda run: run, failed])
-def test_in_chromium_the_page_fits_asks_for_nothing_and_shows_its_pictures(
-        make, width, fresh, browser, tmp_path):
-    path = tmp_path / "report.html"
+@pytest.fixture(scope="module", params=[
+    (make, width) for make in (lambda run: run, failed) for width in (390, 1280)])
+def shown(request, fresh, browser, tmp_path_factory):
+    """A page in Chromium: that, its width, the page's address, and all that it asked for."""
+    make, width = request.param
+    path = tmp_path_factory.mktemp("shown") / "report.html"
     path.write_text(reports.to_html(make(fresh)), encoding="utf-8")
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
         "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 390})
     browser.get_log("performance")
     browser.get(path.as_uri())
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    assert browser.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events
-             if event["method"] == "Network.requestWillBeSent"]
-    assert path.as_uri() in asked
-    assert all(url == path.as_uri() or url.startswith("data:") for url in asked)
-    colours = browser.execute_script("""
+    return browser, width, path.as_uri(), [
+        event["params"]["request"]["url"] for event in events
+        if event["method"] == "Network.requestWillBeSent"]
+
+
+@needed
+def test_in_chromium_the_page_fits(shown):
+    browser, width, _, _ = shown
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@needed
+def test_in_chromium_the_page_asks_for_nothing_and_complains_of_nothing(shown):
+    browser, _, address, asked = shown
+    assert address in asked
+    assert all(url == address or url.startswith("data:") for url in asked)
+    assert browser.get_log("browser") == []
+
+
+@needed
+def test_in_chromium_the_page_shows_its_pictures(shown):
+    colours = shown[0].execute_script("""
         return Array.from(document.images).map(image => {
             const canvas = document.createElement("canvas");
             canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
@@ -393,6 +431,10 @@ def test_in_chromium_the_page_fits_asks_for_nothing_and_shows_its_pictures(
             return new Set(new Uint32Array(pixels.buffer)).size;
         });""")
     assert len(colours) >= 7 and min(colours) > 10
-    outputs = browser.execute_script(
+
+
+@needed
+def test_in_chromium_the_page_shows_the_published_texts_as_they_are(shown):
+    outputs = shown[0].execute_script(
         "return Array.from(document.querySelectorAll('pre')).map(pre => pre.textContent)")
     assert [text for text in outputs if text not in {cell["text"] for _, cell in CELLS}] == []

@@ -3,6 +3,8 @@
 The documents here use what the originals use, in our own words. The originals themselves
 are run where the environment variable ORIGINALS names a folder that holds them.
 """
+import contextlib
+import io
 import json
 import os
 from pathlib import Path
@@ -147,31 +149,80 @@ def test_the_originals_print_what_they_printed():
     assert outputs == 10
 
 
-def test_the_command_writes_notebook_and_page_and_never_its_input(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pytest.importorskip("nbconvert")
-    Path("book.md").write_text(D2L)
-    assert main(["run", "book.md", "--html", "book.html"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "as d2l published it, with shuffles found by search, not the authors' own:"
-    assert lines[1].startswith("cell ") and lines[-1] == "written: book-executed.ipynb book.html"
-    written = nbformat.read("book-executed.ipynb", as_version=4)
-    nbformat.validate(written)
-    code = [cell for cell in written.cells if cell.cell_type == "code"]
-    assert "%as_published d2l" in code[0].source and "found by search" in code[0].source
-    pictures = [o for c in code for o in c.outputs if "image/svg+xml" in o.get("data", {})]
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A folder in which the command has run book.md, and what it printed."""
+    folder, printed = tmp_path_factory.mktemp("ran"), io.StringIO()
+    (folder / "book.md").write_text(D2L)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.chdir(folder)
+        assert main(["run", "book.md", "--html", "book.html"]) == 0
+    return folder, printed.getvalue().splitlines()
+
+
+@pytest.fixture(scope="module")
+def executed(ran):
+    """The notebook that the command wrote."""
+    return nbformat.read(ran[0] / "book-executed.ipynb", as_version=4)
+
+
+def code_of(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_the_command_says_as_what_it_ran_and_that_the_orders_are_not_the_authors_own(ran):
+    assert ran[1][0] == (
+        "as d2l published it, with shuffles found by search, not the authors' own:")
+
+
+def test_the_command_says_how_the_cells_compare_and_what_it_wrote(ran):
+    assert ran[1][1].startswith("cell ")
+    assert ran[1][-1] == "written: book-executed.ipynb book.html"
+
+
+def test_the_command_writes_two_files_and_leaves_its_input_as_it_is(ran):
+    assert {path.name for path in ran[0].iterdir()} == {
+        "book.md", "book-executed.ipynb", "book.html"}
+    assert (ran[0] / "book.md").read_text() == D2L
+
+
+def test_the_notebook_written_is_valid(executed):
+    nbformat.validate(executed)
+
+
+def test_the_notebook_written_says_how_it_ran(executed):
+    first = code_of(executed)[0].source
+    assert "%as_published d2l" in first and "found by search" in first
+
+
+def test_the_notebook_written_holds_its_picture(executed):
+    pictures = [output for cell in code_of(executed) for output in cell.outputs
+                if "image/svg+xml" in output.get("data", {})]
     assert len(pictures) == 1
-    assert "epoch 3, loss 0.0000" in Path("book.html").read_text()
-    assert Path("book.md").read_text() == D2L
-    # Once more: the default name is taken, and the input is never an output.
+
+
+def test_the_page_holds_what_was_printed(ran):
+    assert "epoch 3, loss 0.0000" in (ran[0] / "book.html").read_text()
+
+
+def test_a_file_of_the_default_name_is_not_replaced(ran, monkeypatch, capsys):
+    monkeypatch.chdir(ran[0])
     assert main(["run", "book.md"]) == 2
     assert "'book-executed.ipynb' exists; name another file" in capsys.readouterr().err
+
+
+def test_the_input_is_never_an_output(ran, monkeypatch, capsys):
+    monkeypatch.chdir(ran[0])
     assert main(["run", "book-executed.ipynb", "--output", "book-executed.ipynb"]) == 2
     assert "two are the same; name a file for each" in capsys.readouterr().err
-    assert main(["run", "book-executed.ipynb", "--output", "again.ipynb"]) == 0
 
 
-def test_a_different_output_is_shown_beside_the_stored_one(tmp_path, capsys):
+def test_the_notebook_written_runs_as_well(ran, tmp_path):
+    assert main(["run", str(ran[0] / "book-executed.ipynb"), "--output",
+                 str(tmp_path / "again.ipynb")]) == 0
+
+
+def test_what_is_different_and_what_failed_is_shown_and_written(tmp_path, capsys):
     path = tmp_path / "book.md"
     path.write_text(fenced(("from mxnet import nd\nprint('one')\n", "one\n"),
                            ("print('two')\nprint('three')\n", "two\nfour\n"),
@@ -203,28 +254,28 @@ def test_notedowns_outputs_in_pieces_and_unnamed_are_read():
     assert documents.printed(notebook.cells[0]) == "1\n2\n3"
 
 
-def test_outputs_that_cannot_be_written_are_refused_before_the_run(tmp_path, capsys):
-    path = tmp_path / "book.md"
-    path.write_text(D2L)
-    for output in (["--output", "/dev/null"], ["--output", ""], ["--output", str(tmp_path)],
-                   ["--output", str(tmp_path / "x"), "--html", str(tmp_path / "x")]):
-        assert main(["run", str(path)] + output) == 2
+@pytest.mark.parametrize("options", [
+    ["--output", "/dev/null"], ["--output", ""], ["--output", "{}"],
+    ["--output", "{}/x", "--html", "{}/x"]])
+def test_outputs_that_cannot_be_written_are_refused_before_the_run(options, tmp_path):
+    (tmp_path / "book.md").write_text(D2L)
+    assert main(["run", str(tmp_path / "book.md"),
+                 *(option.format(tmp_path) for option in options)]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["book.md"]
     assert Path("/dev/null").is_char_device()
-    path.write_bytes(b"\xff\xfe")
-    assert main(["run", str(path), "--output", str(tmp_path / "x")]) == 2
-    assert "is not text in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name, text, message", [
-    ("book.md", "Words alone.", "holds no cell of Python"),
-    ("book.ipynb", "{not json", "is not a Jupyter notebook"),
-    ("book.md", "```python\nimport os\n```\n", "say --as d2l or --as straight_dope"),
-    (None, None, "there is no such file"),
+    ("book.md", b"Words alone.", "holds no cell of Python"),
+    ("book.md", b"\xff\xfe", "is not text in UTF-8"),
+    ("book.ipynb", b"{not json", "is not a Jupyter notebook"),
+    ("book.md", b"```python\nimport os\n```\n", "say --as d2l or --as straight_dope"),
+    ("nothing.md", None, "there is no such file"),
 ])
 def test_a_file_that_cannot_be_run_is_refused(name, text, message, tmp_path, capsys):
-    path = tmp_path / (name or "nothing.md")
-    if name:
-        path.write_text(text)
+    path = tmp_path / name
+    if text is not None:
+        path.write_bytes(text)
     assert main(["run", str(path), "--output", str(tmp_path / "out.ipynb")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out.ipynb").exists()
@@ -241,8 +292,9 @@ def test_markdown_keeps_words_code_and_outputs_apart():
     nbformat.validate(notebook)
 
 
-def test_magic_switches_and_goes_off(tmp_path):
-    path = tmp_path / "book.ipynb"
+@pytest.fixture(scope="module")
+def magic(tmp_path_factory):
+    """What each cell of a notebook that uses the magic in some way printed, and how it failed."""
     cells = ["%load_ext d2l_linreg\n%as_published straight_dope\nimport mxnet as mx, numpy\n"
              "print(numpy.float64(1) / 3)",
              "try:\n    get_ipython().run_line_magic('as_published', 'straightdope')\n"
@@ -252,29 +304,64 @@ def test_magic_switches_and_goes_off(tmp_path):
              "print(importlib.util.find_spec('d2l') is None)",
              "%as_published straight_dope\n%unload_ext d2l_linreg\nprint(numpy.float64(1) / 3)",
              "%load_ext d2l_linreg\n%as_published sideways"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    nbformat.write(notebook, str(path))
-    executed = execution.run(str(path), "d2l")
-    texts = [c.fresh for c in executed.comparisons[1:]]
-    assert [text.splitlines()[-1] for text in texts[:5]] == [
-        "0.333333333333", "0.333333333333",  # a slip leaves what is on
-        "0.3333333333333333", "True", "0.3333333333333333"]
-    assert "notebook is 'straightdope'" in texts[1]
-    assert "notebook is 'sideways'" in executed.comparisons[-1].error
+    path = tmp_path_factory.mktemp("magic") / "book.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells))),
+                   path)
+    return [(comparison.fresh.splitlines(), comparison.error)
+            for comparison in execution.run(str(path), "d2l").comparisons[1:]]
 
 
-def test_notebooks_are_copied_never_over_a_file(tmp_path, capsys):
+def test_magic_switches_from_one_notebook_to_the_other(magic):
+    assert magic[0][0][-1] == "0.333333333333"
+    assert magic[2][0][-1] == "0.3333333333333333"
+
+
+def test_a_slip_leaves_what_is_on(magic):
+    message, printed = magic[1][0]
+    assert "notebook is 'straightdope'" in message and printed == "0.333333333333"
+
+
+def test_magic_goes_off(magic):
+    assert magic[3][0] == ["True"]
+
+
+def test_magic_goes_off_when_it_is_unloaded(magic):
+    assert magic[4][0] == ["0.3333333333333333"]
+
+
+def test_magic_of_a_notebook_that_is_not_there_fails_its_cell(magic):
+    assert "notebook is 'sideways'" in magic[5][1]
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A folder that `notebooks` has made."""
     folder = tmp_path / "new" / "folder"
     assert main(["notebooks", str(folder)]) == 0
-    copied = nbformat.read(str(folder / "d2l.ipynb"), as_version=4)
-    assert any("found by search" in cell.source for cell in copied.cells)
-    (folder / "d2l.ipynb").write_text("mine")
-    (folder / "straight_dope.ipynb").unlink()
-    assert main(["notebooks", str(folder)]) == 2
+    return folder
+
+
+def test_notebooks_are_copied(copied):
+    notebook = nbformat.read(copied / "d2l.ipynb", as_version=4)
+    assert any("found by search" in cell.source for cell in notebook.cells)
+
+
+def test_notebooks_are_never_copied_over_a_file(copied, capsys):
+    (copied / "d2l.ipynb").write_text("mine")
+    (copied / "straight_dope.ipynb").unlink()
+    assert main(["notebooks", str(copied)]) == 2
     assert "d2l.ipynb is there" in capsys.readouterr().err
-    assert (folder / "d2l.ipynb").read_text() == "mine"
-    assert not (folder / "straight_dope.ipynb").exists()  # nothing was begun
-    assert main(["notebooks", str(folder), "--force"]) == 0
-    assert nbformat.read(str(folder / "d2l.ipynb"), as_version=4) == copied
+    assert (copied / "d2l.ipynb").read_text() == "mine"
+    assert not (copied / "straight_dope.ipynb").exists()  # nothing was begun
+
+
+def test_notebooks_are_copied_over_files_with_force(copied):
+    before = (copied / "d2l.ipynb").read_bytes()
+    (copied / "d2l.ipynb").write_text("mine")
+    assert main(["notebooks", str(copied), "--force"]) == 0
+    assert (copied / "d2l.ipynb").read_bytes() == before
+
+
+def test_notebooks_are_not_copied_into_what_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     assert main(["notebooks", str(tmp_path / "file")]) == 2

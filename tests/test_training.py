@@ -5,13 +5,11 @@ import threading
 import matplotlib
 import numpy
 import pytest
-from descent import loop_in_float64, same
+from descent import initial, loop_in_float64, same, shuffles
 
 import d2l_linreg
-from d2l_linreg import DataError, DivergenceError, d2l, published, straight_dope, train
-from d2l_linreg.compat.mxnet import mx, numpy_semantics, seeded
-
-NOTEBOOKS = ("d2l", "straight_dope")
+from d2l_linreg import DataError, DivergenceError, published, train
+from d2l_linreg.compat.mxnet import mx, numpy_semantics
 
 
 def small(num_examples=60, num_features=3):
@@ -24,38 +22,47 @@ def small(num_examples=60, num_features=3):
     ("d2l", 10), ("d2l", 7), ("d2l", 100), ("straight_dope", 4), ("straight_dope", 60)])
 def test_training_is_gradient_descent_in_the_order_given(notebook, batch_size):
     X, y = small()
-    rng = numpy.random.RandomState(0)
-    epochs = [rng.permutation(60) for _ in range(3)]
-    if notebook == "straight_dope":
-        epochs = [epochs[0]] * 3
-    with seeded({"d2l": 0, "straight_dope": 1}[notebook]):
-        w, b = {"d2l": d2l, "straight_dope": straight_dope}[notebook].init_params(3)
+    orders, order = shuffles(notebook, numpy.random.RandomState(0), 60, 3)
     result = train(notebook, data=(X, y), ctx="cpu", num_epochs=3, batch_size=batch_size,
-                   learning_rate=0.05, verbose=False,
-                   order=epochs if notebook == "d2l" else epochs[0])
-    expected_w, expected_b, losses = loop_in_float64(
-        notebook, X, y, w.asnumpy().reshape(-1), b.asnumpy()[0], epochs, 0.05, batch_size)
+                   learning_rate=0.05, order=order, verbose=False)
+    w, b, losses = loop_in_float64(notebook, X, y, *initial(notebook, 3), orders, 0.05, batch_size)
     # float32 keeps 6e-8 of a number; over some tens of steps a few times that
-    numpy.testing.assert_allclose(result.w, expected_w, rtol=3e-6)
-    numpy.testing.assert_allclose(result.b, expected_b, rtol=3e-6)
+    numpy.testing.assert_allclose(result.w, w, rtol=3e-6)
+    numpy.testing.assert_allclose(result.b, b, rtol=3e-6)
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4)
 
 
-def test_result_of_the_d2l_notebook():
-    result = train(ctx="cpu", verbose=False)
-    assert result.notebook == "d2l"
-    assert (result.settings.learning_rate, result.settings.num_epochs,
-            result.settings.batch_size, result.settings.shuffle_seed) == (0.03, 3, 10, None)
-    assert result.w.shape == (2,) and isinstance(result.w, numpy.ndarray)
-    assert isinstance(result.b, float) and isinstance(result.b_error, float)
-    numpy.testing.assert_allclose(result.w + result.w_error, [2, -3.4], rtol=1e-7)
-    assert [f"{loss:f}" for loss in result.epoch_losses] == ["0.040481", "0.000160", "0.000050"]
-    assert result.moving_losses is None
-    assert result.ctx == mx.cpu() and result.seconds > 0
-    assert result.batch_losses.shape == (300,)
-    assert str(result.transcript) == published.text("d2l", "training")
-    with pytest.raises(AttributeError):  # frozen
-        result.b = 0.0
+@pytest.fixture(scope="module")
+def of_d2l():
+    return train(ctx="cpu", verbose=False)
+
+
+def test_a_result_says_how_it_came_about(of_d2l):
+    assert of_d2l.notebook == "d2l"
+    assert (of_d2l.settings.learning_rate, of_d2l.settings.num_epochs,
+            of_d2l.settings.batch_size, of_d2l.settings.shuffle_seed) == (0.03, 3, 10, None)
+    assert of_d2l.ctx == mx.cpu() and of_d2l.seconds > 0
+
+
+def test_a_result_holds_parameters_and_their_errors_as_numpys_and_pythons_numbers(of_d2l):
+    assert of_d2l.w.shape == (2,) and isinstance(of_d2l.w, numpy.ndarray)
+    assert isinstance(of_d2l.b, float) and isinstance(of_d2l.b_error, float)
+    numpy.testing.assert_allclose(of_d2l.w + of_d2l.w_error, [2, -3.4], rtol=1e-7)
+
+
+def test_a_result_holds_the_losses_of_epochs_and_batches(of_d2l):
+    assert [f"{loss:f}" for loss in of_d2l.epoch_losses] == ["0.040481", "0.000160", "0.000050"]
+    assert of_d2l.batch_losses.shape == (300,)
+    assert of_d2l.moving_losses is None
+
+
+def test_a_result_holds_what_was_printed(of_d2l):
+    assert str(of_d2l.transcript) == published.text("d2l", "training")
+
+
+def test_a_result_cannot_be_changed(of_d2l):
+    with pytest.raises(AttributeError):
+        of_d2l.b = 0.0
 
 
 def test_moving_losses_follow_from_the_batch_losses():
@@ -68,7 +75,6 @@ def test_moving_losses_follow_from_the_batch_losses():
     assert result.moving_losses == tuple(at) and len(at) == 10
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_same_arguments_same_bits_whatever_ran_before(notebook):
     first = train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False)
     mx.random.seed(99)
@@ -77,14 +83,18 @@ def test_same_arguments_same_bits_whatever_ran_before(notebook):
     mx.nd.random.normal(shape=(7,)).wait_to_read()
     with numpy_semantics(True):
         assert same(first, train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False))
-    other = train(notebook, data=small(), ctx="cpu", shuffle_seed=4, verbose=False)
+
+
+def test_another_seed_is_another_run(notebook):
+    first, other = (train(notebook, data=small(), ctx="cpu", shuffle_seed=seed, verbose=False)
+                    for seed in (3, 4))
     assert not same(first, other)
 
 
 @pytest.mark.parametrize("engine", ["compiled", "autograd"])
 def test_four_threads_at_once_train_as_one_after_the_other(engine):
     def run(k, results):
-        results[k] = train(NOTEBOOKS[k % 2], data=small(), ctx="cpu", shuffle_seed=k,
+        results[k] = train(published.NOTEBOOKS[k % 2], data=small(), ctx="cpu", shuffle_seed=k,
                            engine=engine, verbose=False)
 
     alone, together = {}, {}
@@ -137,7 +147,6 @@ def test_inside_a_callers_autograd_record_nothing_is_different():
         assert same(outside, train(data=small(), ctx="cpu", engine="autograd", verbose=False))
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_global_generators_are_left_alone(notebook):
     python, (_, words, *rest) = random.getstate(), numpy.random.get_state()
     train(notebook, data=small(), ctx="cpu", shuffle_seed=3, verbose=False)
@@ -155,23 +164,27 @@ def test_a_callers_mxnet_stream_goes_on_from_its_own_seed():
     assert draw_after_training(7) == draw_after_training(7) != draw_after_training(8)
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_default_shuffle(notebook):
+def test_by_default_a_notebooks_own_data_come_in_the_recovered_order(notebook):
     own = train(notebook, ctx="cpu", verbose=False)
     assert own.settings.shuffle_seed is None
     assert same(own, train(notebook, ctx="cpu", order=published.order(notebook), verbose=False))
-    assert train(notebook, ctx="cpu", num_epochs=1, verbose=False).settings.shuffle_seed == 0
-    assert train(notebook, data=small(), ctx="cpu", verbose=False).settings.shuffle_seed == 0
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_numpy_mxnp_and_nd_data_and_integers_train_alike(notebook):
+@pytest.mark.parametrize("other", [dict(num_epochs=1), dict(data=small())], ids=["epochs", "data"])
+def test_by_default_all_else_is_shuffled_by_seed_0(notebook, other):
+    assert train(notebook, ctx="cpu", verbose=False, **other).settings.shuffle_seed == 0
+
+
+def test_data_train_alike_in_whatever_arrays(notebook):
     X, y = small()
     results = [train(notebook, data=data, ctx="cpu", verbose=False) for data in (
         (X, y), (mx.np.array(X), mx.np.array(y)), (mx.nd.array(X), mx.nd.array(y)),
         (X.astype("float64"), y.reshape(-1, 1)), (numpy.asfortranarray(X), y.astype(">f4")),
         (X.tolist(), y.tolist()))]
     assert all(same(results[0], result) for result in results[1:])
+
+
+def test_integers_train_as_floats_do(notebook):
     integers = train(notebook, data=([[1], [2], [3], [4]], [2, 4, 6, 8]), ctx="cpu", verbose=False)
     floats = train(notebook, data=([[1.], [2.], [3.], [4.]], [2., 4., 6., 8.]), ctx="cpu",
                    verbose=False)
@@ -183,15 +196,31 @@ def test_own_data_print_no_errors_of_an_unknown_truth(capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["epoch"] * 3
 
 
-def test_predict_is_the_model():
+def test_own_data_have_no_errors_of_an_unknown_truth(notebook):
+    result = train(notebook, data=small(), ctx="cpu", verbose=False)
+    assert result.w_error is None and result.b_error is None
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A result that has learnt the data nearly by heart."""
+    return train(data=small(), ctx="cpu", num_epochs=60, verbose=False)
+
+
+def test_predict_is_the_model(model):
     X, y = small()
-    result = train(data=(X, y), ctx="cpu", num_epochs=60, verbose=False)
-    numpy.testing.assert_allclose(result.predict(X), y, atol=2e-3)
-    assert result.predict(X[:1].tolist()).shape == (1,)
-    with pytest.raises(DataError, match="X has 2 features, the model 3"):
-        result.predict(X[:, :2])
-    with pytest.raises(DataError, match=r"X has shape \(3,\)"):
-        result.predict(X[0])
+    numpy.testing.assert_allclose(model.predict(X), y, atol=2e-3)
+
+
+def test_predict_takes_lists_and_one_row(model):
+    assert model.predict(small()[0][:1].tolist()).shape == (1,)
+
+
+@pytest.mark.parametrize("rows, message", [
+    (numpy.s_[:, :2], "X has 2 features, the model 3"), (0, r"X has shape \(3,\)")])
+def test_predict_refuses_what_is_no_table_of_as_many_features(model, rows, message):
+    with pytest.raises(DataError, match=message):
+        model.predict(small()[0][rows])
 
 
 @pytest.mark.parametrize("notebook, data", [("d2l", None), ("straight_dope", None),
@@ -230,7 +259,6 @@ BAD_DATA = [
 ]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
 @pytest.mark.parametrize("data, message", BAD_DATA)
 def test_bad_data_is_refused(notebook, data, message):
     with pytest.raises(DataError, match=message):
@@ -287,21 +315,21 @@ def test_a_batch_larger_than_the_data_is_one_short_batch_for_d2l():
     assert len(result.batch_losses) == 2
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
-@pytest.mark.parametrize("engine", ["compiled", "autograd", "scan", "fused"])
 def test_divergence_stops_and_says_at_which_batch(notebook, engine):
-    X, y = small()
     with pytest.raises(DivergenceError, match=(
             r"at batch \d+ of epoch \d+, both counted from 0: learning_rate 100.0")):
-        train(notebook, data=(X, y), ctx="cpu", batch_size=3, learning_rate=100, num_epochs=50,
+        train(notebook, data=small(), ctx="cpu", batch_size=3, learning_rate=100, num_epochs=50,
               engine=engine, verbose=False)
-    # One step, from parameters that are fine to ones that are not: seen after the epoch
+
+
+def test_divergence_in_the_last_step_is_seen_after_the_epoch(notebook, engine):
+    # One step, from parameters that are fine to ones that are not
+    X, y = small()
     with pytest.raises(DivergenceError, match="after epoch 0"):
         train(notebook, data=(X * 1e9, y), ctx="cpu", batch_size=60, num_epochs=1,
               learning_rate=1e300, engine=engine, verbose=False)
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_engines_diverge_at_the_same_batch(notebook):
     def where(engine):
         with pytest.raises(DivergenceError) as raised:
@@ -312,9 +340,12 @@ def test_engines_diverge_at_the_same_batch(notebook):
     assert where("compiled") == where("autograd")
 
 
-def test_exports():
+def test_the_package_has_its_names_and_lists_them():
     for name in ("train", "TrainResult", "reproduce", "try_gpu", "try_all_gpus", "ContextError",
                  "DataError", "DivergenceError", "__version__"):
         assert getattr(d2l_linreg, name) and name in dir(d2l_linreg)
+
+
+def test_the_package_has_no_other_name():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         d2l_linreg.nothing

@@ -1,6 +1,7 @@
 """The notebooks' functions, each against arithmetic on paper."""
 import random
 
+import matplotlib
 import numpy
 import pytest
 
@@ -64,7 +65,7 @@ def test_data_and_parameters_come_from_mxnets_generator_in_turn():
         return [a.asnumpy() for a in straight_dope.synthetic_data(10) + d2l.init_params()]
 
     one, other = draw(), draw()
-    assert all((a == b).all() for a, b in zip(one, other))
+    assert all((a == b).all() for a, b in zip(one, other, strict=True))
     assert not (d2l.init_params()[0].asnumpy() == one[2]).any()
 
 
@@ -73,47 +74,67 @@ def test_data_iter_visits_each_row_once_with_a_short_last_batch():
     random.seed(11)
     batches = list(d2l.data_iter(4, features, labels))
     assert [X.shape for X, _ in batches] == [(4, 2), (4, 2), (2, 2)]
-    rows = [int(row) for _, y in batches for row in y.asnumpy()]
     assert all((X.asnumpy()[:, 0] == 2 * y.asnumpy()).all() for X, y in batches)
     random.seed(11)
     expected = list(range(10))
     random.shuffle(expected)  # Python's generator, as in the notebook
-    assert rows == expected
-    ((_, y),) = d2l.data_iter(4, features, labels, order=[3, 1])
+    assert [int(row) for _, y in batches for row in y.asnumpy()] == expected
+
+
+def test_data_iter_visits_just_the_rows_of_an_order_given():
+    ((_, y),) = d2l.data_iter(4, mx.np.zeros((10, 2)), mx.np.arange(10), order=[3, 1])
     assert y.asnumpy().tolist() == [3, 1]
 
 
-def passes(iterator, num_passes=3):
+def iterator(**given):
+    """Over 20 rows, with their numbers as labels, in batches of 4."""
+    return straight_dope.NDArrayIter(mx.nd.arange(40).reshape((20, 2)), mx.nd.arange(20), 4,
+                                     **given)
+
+
+def passes(iterator):
+    """The rows of three passes."""
     orders = []
-    for _ in range(num_passes):
+    for _ in range(3):
         iterator.reset()
         orders.append([int(row) for batch in iterator for row in batch.label[0].asnumpy()])
     return orders
 
 
 def test_ndarrayiter_shuffles_once_as_mxnet_0_11_did():
-    X, y = mx.nd.arange(40).reshape((20, 2)), mx.nd.arange(20)
     numpy.random.seed(2)
     expected = numpy.arange(20)
     numpy.random.shuffle(expected)
     numpy.random.seed(2)
-    assert passes(straight_dope.NDArrayIter(X, y, 4)) == [expected.tolist()] * 3
-    assert passes(straight_dope.NDArrayIter(X, y, 4, shuffle=False)) == [list(range(20))] * 3
+    assert passes(iterator()) == [expected.tolist()] * 3
+
+
+def test_ndarrayiter_need_not_shuffle():
+    assert passes(iterator(shuffle=False)) == [list(range(20))] * 3
+
+
+def test_ndarrayiter_visits_the_rows_in_an_order_given():
     order = list(range(20))[::-1]
-    iterator = straight_dope.NDArrayIter(X, y, 4, order=order)
-    assert passes(iterator) == [order] * 3
-    assert sum(1 for _ in iterator) == 0  # until it is reset
-    iterator.reset()
-    assert (iterator.next().data[0].asnumpy()[:, 0] == [38, 36, 34, 32]).all()
+    assert passes(iterator(order=order)) == [order] * 3
+
+
+def test_ndarrayiter_has_no_more_batches_until_it_is_reset():
+    batches = iterator(order=range(19, -1, -1))
+    assert [sum(1 for _ in batches), sum(1 for _ in batches)] == [5, 0]
+    batches.reset()
+    assert (batches.next().data[0].asnumpy()[:, 0] == [38, 36, 34, 32]).all()
 
 
 def test_set_figsize_outside_jupyter_sets_the_size_alone():
-    import matplotlib
-
     with matplotlib.rc_context():
         d2l.set_figsize((2, 1))
         assert matplotlib.rcParams["figure.figsize"] == [2, 1]
-        assert d2l.plt is __import__("matplotlib.pyplot").pyplot
+
+
+def test_d2l_has_pyplot_and_nothing_else_that_is_not_there():
+    import matplotlib.pyplot
+
+    assert d2l.plt is matplotlib.pyplot
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         d2l.nothing
 

@@ -1,0 +1,31 @@
+"""Our notebooks as they are stored, and what is in their cells."""
+from pathlib import Path
+
+import nbformat
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+
+
+def stored(notebook):
+    return nbformat.read(str(FOLDER / (notebook + ".ipynb")), as_version=4)
+
+
+def not_yet_run(notebook):
+    """A copy without outputs."""
+    fresh = nbformat.from_dict(notebook)
+    for cell in code_cells(fresh):
+        cell.update(outputs=[], execution_count=None)
+    return fresh
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def printed(cell):
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def other_outputs(cell):
+    return [(output.output_type, sorted(output.get("data", {}))) for output in cell.outputs
+            if output.output_type != "stream"]
