@@ -39,17 +39,17 @@ TESTS = {
     "group": "launch", "node": "launch",
     # engines
     "autograd": "engines", "compiled": "engines", "engine": "engines", "fused": "engines",
-    "scan": "engines",
+    "parallel": "launch", "scan": "engines",
     # originals
     "as_published": "period",
     # reproduction
     "cells": "reproduction", "environment": "reproduction", "figures": "reproduction",
     "reproduce": "reproduction",
     # training
-    "epochs": "training", "examples": "large", "given": "training", "orders": "training",
+    "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
     "plan": "training", "result": "training", "train": "training", "transcript": "training"}
-FIRST = ["test_vocabulary.py", "test_reproduction.py", "test_training.py", "test_monte_carlo.py",
-         "test_cli.py", "test_replication.py"]
+FIRST = ["test_vocabulary.py", "test_training.py", "test_launch.py", "test_reproduction.py",
+         "test_monte_carlo.py", "test_cli.py", "test_replication.py"]
 SURVIVED = "survived"
 
 
