@@ -4,8 +4,6 @@ MXNet rounds to float32 after each operation, except where its BLAS fuses a mult
 and an addition, and it sums with Kahan's correction. A search that runs millions of steps
 cannot call MXNet for each, and one last bit that is off would spoil it.
 """
-import ctypes
-import ctypes.util
 import itertools
 
 import numpy
@@ -13,11 +11,6 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 float32 = numpy.float32
-
-# MXNet's `** 2` is the C library's powf, which can be one unit in the last place off.
-powf = ctypes.CDLL(ctypes.util.find_library("m")).powf
-powf.argtypes = [ctypes.c_float, ctypes.c_float]
-powf.restype = ctypes.c_float
 
 
 @intrinsic

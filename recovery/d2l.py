@@ -12,7 +12,8 @@ from command import run, say
 from numba import njit
 
 from d2l_linreg import d2l, published
-from d2l_linreg.compat.mxnet import numpy_semantics, seeded
+from d2l_linreg.compat.mxnet import numpy_semantics
+from d2l_linreg.compat.streams import seeded
 
 TRUE_W, TRUE_B = (2, -3.4), 4.2
 NUM_EXAMPLES, BATCH_SIZE, LEARNING_RATE = 1000, 10, float32(0.03)

@@ -16,12 +16,13 @@ import math
 import sys
 
 import numpy
-from arithmetic import deals, float32, kahan, powf, residual, step
+from arithmetic import deals, float32, kahan, residual, step
 from command import run, say
 from numba import njit
 
 from d2l_linreg import published, straight_dope
-from d2l_linreg.compat.mxnet import numpy_semantics, seeded
+from d2l_linreg.compat.mxnet import numpy_semantics
+from d2l_linreg.compat.streams import seeded
 
 NUM_EXAMPLES, BATCH_SIZE, LEARNING_RATE = 10000, 4, float32(0.001)
 NUM_EPOCHS, NUM_BATCHES, SEGMENT = 2, 2500, 500
@@ -49,8 +50,8 @@ def batch_loss(features, labels, rows, first, w0, w1, b):
     """The mean squared residual of a batch, before its step."""
     total = lost = float32(0)
     for k in range(first, first + BATCH_SIZE):
-        square = powf(residual(features, labels, rows[k], w0, w1, b), float32(2))
-        total, lost = kahan(total, lost, square)
+        r = residual(features, labels, rows[k], w0, w1, b)
+        total, lost = kahan(total, lost, r * r)
     return total / float32(BATCH_SIZE)
 
 

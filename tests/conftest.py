@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,14 @@ def mxnet_0_11_wheel(tmp_path_factory):
     except subprocess.CalledProcessError:
         pytest.skip("MXNet 0.11.0's wheel cannot be downloaded here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def old_libm(tmp_path_factory):
+    """A library to be preloaded: the `logf` and the `powf` of 2017."""
+    if sys.platform != "linux" or shutil.which(os.environ.get("CC", "cc")) is None:
+        pytest.skip("there is no C compiler here, or no LD_PRELOAD")
+    return mxnet_0_11.compile_old_libm(tmp_path_factory.mktemp("libm"))
 
 
 @pytest.fixture

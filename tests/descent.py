@@ -2,7 +2,7 @@
 import numpy
 
 from d2l_linreg import d2l, straight_dope
-from d2l_linreg.compat.mxnet import seeded
+from d2l_linreg.compat.streams import seeded
 
 
 def same(one, other):

@@ -2,11 +2,13 @@
 
     python tests/mxnet_0_11.py
 
-downloads the wheel, runs it in a process of its own, and prints the sha256 sums of the
-Straight Dope notebook's data and initial parameters, which test_oracle.py holds.
+downloads the wheel, runs it in a process of its own, with the `logf` of then, and prints the
+sha256 sums of the Straight Dope notebook's data and initial parameters, which test_oracle.py
+holds.
 """
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -56,11 +58,20 @@ def fetch(folder):
     zipfile.ZipFile(wheel).extractall(folder)
 
 
-def run(folder, program):
+def compile_old_libm(folder):
+    """A library with the `logf` and the `powf` of C libraries of 2017, to be preloaded."""
+    library = Path(folder) / "libm-of-2017.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-ffp-contract=off", "-fno-builtin",
+                    "-shared", "-fPIC", str(Path(__file__).parent / "fdlibm.c"), "-o",
+                    str(library), "-ldl"], check=True)
+    return library
+
+
+def run(folder, program, **environment):
     """Run `program`, which fills `arrays`, on the unpacked wheel; return them as NumPy's."""
     results = Path(folder) / "arrays.npz"
     subprocess.run([sys.executable, "-c", _PROGRAM, str(results)], cwd=str(folder), check=True,
-                   input=program, text=True)
+                   env=dict(os.environ, **environment), input=program, text=True)
     with numpy.load(results) as arrays:
         return dict(arrays)
 
@@ -72,5 +83,5 @@ def sha256(array):
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         fetch(folder)
-        drawn = run(folder, STRAIGHT_DOPE)
+        drawn = run(folder, STRAIGHT_DOPE, LD_PRELOAD=str(compile_old_libm(folder)))
     print(json.dumps({name: sha256(array) for name, array in drawn.items()}, indent=4))

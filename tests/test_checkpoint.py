@@ -11,8 +11,8 @@ import pytest
 from after_writing import after_writing, ctrl_c
 from descent import same
 
-from d2l_linreg import DataError, TrainResult, train
-from d2l_linreg.training import checkpoint
+from d2l_linreg import DataError, TrainResult, published, train
+from d2l_linreg.training import checkpoint, storage
 
 KILLS = int(os.environ.get("KILLS", 8))
 
@@ -101,6 +101,26 @@ def test_a_run_that_has_ended_gives_its_result_and_its_lines_again(tmp_path, cap
     assert same(first, again) and first.seconds <= again.seconds
     out, err = capsys.readouterr()
     assert out == lines and "after 300 steps" in err
+
+
+def test_a_checkpoint_of_the_data_of_before_is_refused_with_words_that_say_why(
+        notebook, tmp_path):
+    path = tmp_path / "checkpoint"
+    train(notebook, ctx="cpu", num_epochs=1, checkpoint=str(path), verbose=False)
+    arrays, text = storage.load(str(path), "checkpoint")
+    text["run"]["data"] = None  # as versions before 0.2.0 had it of a notebook's own data
+    storage.save(str(path), "checkpoint", arrays, text)
+    kept = path.read_bytes()
+    with pytest.raises(ValueError, match="before 0.2.0: 3 % of those numbers are off the authors'"):
+        train(notebook, ctx="cpu", num_epochs=1, checkpoint=str(path), verbose=False)
+    assert path.read_bytes() == kept
+
+
+def test_an_order_is_the_same_whatever_its_type(tmp_path):
+    path, order = str(tmp_path / "checkpoint"), published.order("d2l")
+    first = train(ctx="cpu", checkpoint=path, order=order, verbose=False)
+    again = train(ctx="cpu", checkpoint=path, order=order.tolist(), verbose=False)
+    assert same(first, again) and first.order_sha256 == again.order_sha256 is not None
 
 
 def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):

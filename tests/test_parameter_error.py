@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from d2l_linreg import d2l, straight_dope, train
-from d2l_linreg.compat.mxnet import seeded
+from d2l_linreg.compat.streams import seeded
 
 SIGMA = 0.01
 TRUTH = numpy.array([2, -3.4, 4.2])

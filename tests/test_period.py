@@ -10,6 +10,7 @@ import pytest
 
 from d2l_linreg import as_published, published, train
 from d2l_linreg.compat.mxnet import mx, numpy_semantics
+from d2l_linreg.compat.streams import stream
 
 SEEDS = (0, 1, 17, 12345)
 DISTRIBUTIONS = ((0, 1), (2.5, 0.3), (-1, 10), (1000.0, 0.001))
@@ -17,34 +18,73 @@ SHAPES = ((1,), (3,), (5, 2), (7, 3, 2), (10001,))
 
 
 @pytest.fixture(scope="module")
-def of_2017(mxnet_0_11_wheel):
-    """What MXNet 0.11.0 draws: for each seed and distribution, all shapes in turn."""
+def of_2017(mxnet_0_11_wheel, old_libm):
+    """What MXNet 0.11.0 drew: for each seed and distribution, all shapes in turn."""
     program = ""
     for seed, (loc, scale) in itertools.product(SEEDS, DISTRIBUTIONS):
         program += f"mx.random.seed({seed})\n"
         for shape in SHAPES:
-            program += (f"arrays[{repr((seed, loc, scale, shape))!r}] = "
-                        f"nd.random_normal(loc={loc}, scale={scale}, shape={shape})\n")
-    return mxnet_0_11.run(mxnet_0_11_wheel, program)
+            program += (f"arrays[{repr(('normal', seed, loc, scale, shape))!r}] = "
+                        f"nd.random_normal(loc={loc}, scale={scale}, shape={shape})\n"
+                        f"arrays[{repr(('uniform', seed, loc, loc + scale, shape))!r}] = "
+                        f"nd.random_uniform(low={loc}, high={loc + scale}, shape={shape})\n")
+    return mxnet_0_11.run(mxnet_0_11_wheel, program, LD_PRELOAD=str(old_libm))
 
 
-@pytest.mark.parametrize("draw", [
-    lambda loc, scale, shape: mx.nd.random_normal(loc=loc, scale=scale, shape=shape),
-    lambda loc, scale, shape: mx.nd.random.normal(loc, scale, shape),
-    lambda loc, scale, shape: mx.nd.random.normal(loc, scale, shape, "float32", mx.cpu()),
-    lambda loc, scale, shape: mx.random.normal(loc, scale, shape=shape, ctx=mx.cpu(1)),
-    lambda loc, scale, shape: mx.nd.random_normal(loc, scale, shape=list(shape), ctx="cpu(0)",
-                                                  dtype="float32"),
+@pytest.mark.parametrize("normal, uniform", [
+    (lambda loc, scale, shape: mx.nd.random_normal(loc=loc, scale=scale, shape=shape),
+     lambda low, high, shape: mx.nd.random_uniform(low=low, high=high, shape=shape)),
+    (lambda loc, scale, shape: mx.nd.random.normal(loc, scale, shape),
+     lambda low, high, shape: mx.nd.random.uniform(low, high, shape)),
+    (lambda loc, scale, shape: mx.nd.random.normal(loc, scale, shape, "float32", mx.cpu()),
+     lambda low, high, shape: mx.nd.random.uniform(low, high, shape, "float32", mx.cpu())),
+    (lambda loc, scale, shape: mx.random.normal(loc, scale, shape=shape, ctx=mx.cpu(1)),
+     lambda low, high, shape: mx.random.uniform(low, high, shape=shape, ctx=mx.cpu(1))),
+    (lambda loc, scale, shape: mx.nd.random_normal(loc, scale, shape=list(shape), ctx="cpu(0)",
+                                                   dtype="float32"),
+     lambda low, high, shape: mx.nd.random_uniform(low, high, shape=list(shape), ctx="cpu(0)",
+                                                   dtype="float32")),
 ])
-def test_each_name_of_2017_draws_what_mxnet_0_11_drew(draw, of_2017):
+def test_each_name_of_2017_draws_what_mxnet_0_11_drew(normal, uniform, of_2017):
     with as_published("straight_dope"):
         for seed, (loc, scale) in itertools.product(SEEDS, DISTRIBUTIONS):
             mx.random.seed(seed)
-            for shape in SHAPES:
-                was = of_2017[repr((seed, loc, scale, shape))]
-                now = draw(loc, scale, shape)
-                assert now.shape == shape and isinstance(now, mx.nd.NDArray)
-                assert (now.asnumpy() == was).all()
+            for shape in SHAPES:  # one kind and the other in turn, from one engine
+                for kind, draw, second in (("normal", normal, scale),
+                                           ("uniform", uniform, loc + scale)):
+                    was = of_2017[repr((kind, seed, loc, second, shape))]
+                    now = draw(loc, second, shape)
+                    assert now.shape == shape and isinstance(now, mx.nd.NDArray)
+                    assert (now.asnumpy() == was).all()
+
+
+@pytest.mark.parametrize("uniform", [
+    lambda: mx.np.random.uniform(-1, 3, (3, 5)),
+    lambda: mx.np.random.uniform(low=-1, high=3, size=(3, 5), dtype="float32"),
+    lambda: mx.np.random.uniform(-1, 3, [3, 5], None, mx.cpu(1)),
+])
+def test_uniform_numbers_of_2019_are_those_of_the_same_engines(uniform):
+    # mx.nd's generator of today is mx.np's of 2019, and no logf is in its uniform numbers
+    mx.random.seed(4)
+    was = mx.nd.random.uniform(-1, 3, (3, 5)).asnumpy()
+    with as_published("d2l"), numpy_semantics(True):
+        mx.random.seed(4)
+        now = uniform()
+    assert isinstance(now, mx.np.ndarray) and (now.asnumpy() == was).all()
+
+
+def test_squares_are_exact_as_they_were(notebook):
+    x = numpy.random.RandomState(0).uniform(-3, 3, 10000).astype("float32")
+    with as_published(notebook):
+        for array in (mx.nd.array(x), mx.np.array(x)):
+            array.attach_grad()
+            with mx.autograd.record():
+                squares = array ** 2
+            squares.backward()
+            assert squares.asnumpy().tolist() == (x * x).tolist()
+            assert array.grad.asnumpy().tolist() == (2 * x).tolist()
+            assert (array ** 3).asnumpy() == pytest.approx(x ** 3, rel=1e-6)
+            assert (array ** array).shape == array.shape
 
 
 def test_numbers_are_where_a_context_given_to_their_function_says():
@@ -75,7 +115,9 @@ def test_the_stream_begins_alike_in_each_scope():
 
 
 def state():
-    return (mx.np.random.normal, mx.nd.random.normal, mx.nd.random_normal, mx.random.normal,
+    return (mx.nd.NDArray.__pow__, mx.np.ndarray.__pow__, mx.np.random.uniform,
+            mx.nd.random.uniform, mx.nd.random_uniform, mx.random.uniform, mx.np.random.normal,
+            mx.nd.random.normal, mx.nd.random_normal, mx.random.normal,
             mx.io.NDArrayIter, random.shuffle, numpy.random.shuffle, numpy.get_printoptions(),
             str(numpy.array([0.1, 1.5], dtype="float32")), "d2l" in sys.modules,
             mx.context.current_context(), str(numpy.float64(1) / 3))
@@ -106,26 +148,34 @@ def test_nested_scopes_are_each_their_own():
     assert state() == before
 
 
-def test_a_callers_mxnet_stream_goes_on_from_its_own_seed():
-    def draw_after(seed):
-        mx.random.seed(seed)
-        with as_published("straight_dope"):
-            mx.nd.random_normal(shape=(5,)).wait_to_read()
-        return mx.nd.random.normal(shape=(4,)).asnumpy().tolist()
+def test_a_callers_streams_go_on_where_they_were():
+    def draw(between):
+        mx.random.seed(7)
+        before = stream(2017).normal((3,)).tolist()
+        between()
+        return before, stream(2017).normal((3,)).tolist()
 
-    assert draw_after(7) == draw_after(7) != draw_after(8)
+    def inside():
+        with as_published("straight_dope"):
+            mx.random.seed(1)
+            mx.nd.random_normal(shape=(5,)).wait_to_read()
+
+    assert draw(inside) == draw(lambda: None)
 
 
 @pytest.mark.parametrize("notebook, draw", [
     ("d2l", lambda: mx.np.random.normal(0, 1, (3,), "float64")),
     ("d2l", lambda: mx.np.random.normal(mx.np.zeros(3), 1)),
-    ("d2l", lambda: mx.np.random.uniform(0, 1, (3,))),
+    ("d2l", lambda: mx.np.random.uniform(0, 1, (3,), "float64")),
+    ("d2l", lambda: mx.np.random.uniform(mx.np.zeros(3), 1)),
+    ("d2l", lambda: mx.np.random.exponential(1, (3,))),
     ("d2l", lambda: mx.nd.random.normal(0, 1, (3,))),
     ("straight_dope", lambda: mx.nd.random_normal(0, 1, shape=(3,), dtype="float64")),
     ("straight_dope", lambda: mx.nd.random.normal(mx.nd.zeros(3), mx.nd.ones(3), shape=2)),
     ("straight_dope", lambda: mx.nd.random.normal(0, 1, (3,), out=mx.nd.zeros(3))),
     ("straight_dope", lambda: mx.nd.random.normal()),
-    ("straight_dope", lambda: mx.nd.random_uniform(0, 1, shape=(3,))),
+    ("straight_dope", lambda: mx.nd.random_uniform(0, 1, shape=(3,), out=mx.nd.zeros(3))),
+    ("straight_dope", lambda: mx.nd.random.exponential(1, shape=(3,))),
 ])
 def test_what_is_not_covered_is_plain_mxnet(notebook, draw):
     mx.random.seed(3)

@@ -122,6 +122,72 @@ for epoch in range(2):
             for cell in ("example", "mini-batch", "training")))
 
 
+# What the one-day course's notebook on ndarrays printed, cell by cell, asked for in our own words.
+# All follows from arithmetic but for the normal numbers: they tell whose `logf` drew them.
+NDARRAYS = fenced(
+    ("from mxnet import np, npx\nnpx.set_np()\n", ""),
+    ("row = np.arange(12)\nrow\n",
+     "array([ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11.])"),
+    ("row.shape\n", "(12,)"),
+    ("np.zeros((3, 4))\n",
+     "array([[0., 0., 0., 0.],\n       [0., 0., 0., 0.],\n       [0., 0., 0., 0.]])"),
+    ("numbers = [[2, 1, 4, 3], [1, 2, 3, 4], [4, 3, 2, 1]]\nnp.array(numbers)\n",
+     "array([[2., 1., 4., 3.],\n       [1., 2., 3., 4.],\n       [4., 3., 2., 1.]])"),
+    ("np.random.normal(size=(3, 4), loc=0, scale=1)\n", """\
+array([[ 2.2122064 ,  0.7740038 ,  1.0434405 ,  1.1839255 ],
+       [ 1.8917114 , -1.2347414 , -1.771029  , -0.45138445],
+       [ 0.57938355, -1.856082  , -1.9768796 , -0.20801921]])"""),
+    ("x, y = np.array([1, 2, 4, 8]), 2 * np.ones((4,))\n"
+     "print(x, x + y, x - y, x * y, x ** y, x / y, sep='\\n')\n", """\
+[1. 2. 4. 8.]
+[ 3.  4.  6. 10.]
+[-1.  0.  2.  6.]
+[ 2.  4.  8. 16.]
+[ 1.  4. 16. 64.]
+[0.5 1.  2.  4. ]"""),
+    ("rows, other = row.reshape(3, 4), np.array(numbers)\nnp.dot(rows, other.T)\n",
+     "array([[ 18.,  20.,  10.],\n       [ 58.,  60.,  50.],\n       [ 98., 100.,  90.]])"),
+    ("tuple(np.concatenate([rows, other], axis=axis) for axis in range(2))\n", """\
+(array([[ 0.,  1.,  2.,  3.],
+        [ 4.,  5.,  6.,  7.],
+        [ 8.,  9., 10., 11.],
+        [ 2.,  1.,  4.,  3.],
+        [ 1.,  2.,  3.,  4.],
+        [ 4.,  3.,  2.,  1.]]),
+ array([[ 0.,  1.,  2.,  3.,  2.,  1.,  4.,  3.],
+        [ 4.,  5.,  6.,  7.,  1.,  2.,  3.,  4.],
+        [ 8.,  9., 10., 11.,  4.,  3.,  2.,  1.]]))"""),
+    ("column, pair = np.arange(3).reshape(3, 1), np.arange(2).reshape(1, 2)\n"
+     "print('a:\\n', column)\nprint('b:\\n', pair)\ncolumn + pair\n", """\
+a:
+ [[0.]
+ [1.]
+ [2.]]
+b:
+ [[0. 1.]]
+array([[0., 1.],
+       [1., 2.],
+       [2., 3.]])"""),
+    ("print(rows[-1])\nprint(rows[1:3])\nprint(rows[1:3, 2:4])\nprint(rows[1, 2])\n", """\
+[ 8.  9. 10. 11.]
+[[ 4.  5.  6.  7.]
+ [ 8.  9. 10. 11.]]
+[[ 6.  7.]
+ [10. 11.]]
+6.0"""),
+    ("print(type(rows.asnumpy()))\nprint(type(np.array(rows.asnumpy())))\n",
+     "<class 'numpy.ndarray'>\n<class 'mxnet.numpy.ndarray'>"))
+
+
+def test_the_courses_notebook_on_ndarrays_comes_out_in_full(tmp_path):
+    path = tmp_path / "ndarrays.md"
+    path.write_text(NDARRAYS)
+    compared = [c for c in execution.run(str(path), "d2l").comparisons if c.stored is not None]
+    assert len(compared) == 11
+    assert [(c.error, c.verdict) for c in compared] == [(None, "identical")] * 11, [
+        (c.stored, c.fresh) for c in compared if c.verdict != "identical"]
+
+
 @pytest.mark.parametrize("text, notebook", [(D2L, "d2l"), (STRAIGHT_DOPE, "straight_dope")])
 def test_a_notebook_in_the_originals_terms_prints_what_was_published(text, notebook, tmp_path):
     path = tmp_path / "book.md"

@@ -41,6 +41,33 @@ def test_a_result_comes_back_with_the_same_bits(reloaded):
         assert getattr(loaded, name) == getattr(result, name)
 
 
+def test_a_result_tells_its_data_and_order_by_their_sums_wherever_they_are(notebook, tmp_path):
+    X, y = numpy.arange(40, dtype="float32").reshape(20, 2) / 40, numpy.ones(20, "float32")
+    digest = hashlib.sha256()
+    for array in (X, y):
+        digest.update(f"{array.shape} float32".encode() + array.tobytes())
+    numpy.save(tmp_path / "X.npy", X)
+    numpy.save(tmp_path / "y.npy", y)
+    for data in (dict(data=(X, y)),
+                 dict(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"))):
+        result = train(notebook, ctx="cpu", verbose=False, **data)
+        result.save(tmp_path / "result")
+        loaded = TrainResult.load(tmp_path / "result")
+        assert result.data_sha256 == loaded.data_sha256 == digest.hexdigest()
+        assert result.order_sha256 is None is loaded.order_sha256  # a shuffle by seed
+
+
+def test_a_result_that_an_earlier_version_saved_is_read(tmp_path):
+    result = train(ctx="cpu", num_epochs=1, verbose=False)
+    path = str(tmp_path / "result")
+    result.save(path)
+    arrays, text = storage.load(path, "TrainResult")
+    del text["data_sha256"], text["order_sha256"]  # versions before 0.2.0 had neither
+    storage.save(path, "TrainResult", arrays, text)
+    loaded = TrainResult.load(path)
+    assert loaded.data_sha256 == result.data_sha256 and loaded.order_sha256 is None
+
+
 def test_a_result_from_a_file_predicts_and_plots(reloaded):
     result, loaded = reloaded
     assert (loaded.predict(result.features) == result.predict(result.features)).all()

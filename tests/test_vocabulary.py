@@ -6,7 +6,8 @@ import numpy
 import pytest
 
 from d2l_linreg import d2l, straight_dope
-from d2l_linreg.compat.mxnet import mx, numpy_semantics, seeded
+from d2l_linreg.compat.mxnet import mx, numpy_semantics
+from d2l_linreg.compat.streams import seeded
 
 
 @pytest.fixture(params=[False, True], ids=["nd mode", "np mode"], autouse=True)
@@ -59,7 +60,7 @@ def test_d2l_data_are_linear_in_any_number_of_features():
     assert abs(X.std() - 1) < 4 / numpy.sqrt(2 * X.size)
 
 
-def test_data_and_parameters_come_from_mxnets_generator_in_turn():
+def test_data_and_parameters_come_from_the_stream_in_turn():
     def draw():
         mx.random.seed(5)
         return [a.asnumpy() for a in straight_dope.synthetic_data(10) + d2l.init_params()]

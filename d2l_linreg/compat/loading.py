@@ -1,9 +1,11 @@
 """What MXNet needs to load today, given to it when it is first imported, by whomever.
 
 A current NumPy lacks an alias that MXNet reads, and MXNet's OpenBLAS does not know current
-CPUs. An import hook mends both around the import of `mxnet`; until then nothing changes.
+CPUs. An import hook mends both around the import of `mxnet`; until then nothing changes. The one
+thing of MXNet's that stays changed is its `random.seed`, which tells its seed in passing.
 """
 import contextlib
+import functools
 import os
 import sys
 import warnings
@@ -53,6 +55,20 @@ def _restore_numpy_aliases() -> None:
             setattr(numpy, name, alias)
 
 
+def note_seeds(mxnet: ModuleType) -> None:
+    """Have the package's own random streams start anew wherever MXNet's generator does."""
+    from . import streams
+
+    plain = mxnet.random.seed  # which `mx.npx.random.seed` calls, too
+
+    @functools.wraps(plain)
+    def seed(seed_state: int, ctx: Any = "all") -> None:
+        plain(seed_state, ctx)
+        streams.restart(int(seed_state), ctx)
+
+    mxnet.random.seed = seed
+
+
 class MXNetFinder:
     """Finds `mxnet` as Python would, and prepares for its execution."""
 
@@ -79,6 +95,7 @@ class MXNetFinder:
                     execute(module)
             except (OSError, RuntimeError) as error:
                 raise ImportError(_WHEELS.format(error=error)) from error
+        note_seeds(module)
         self.prepared = True
 
 

@@ -1,13 +1,13 @@
 """The one door to MXNet: everything else in the package takes `mx` from here."""
 import contextlib
 import ctypes
-import threading
 import warnings
 from collections.abc import Iterator
 
 import mxnet as mx
 
-from .loading import cpu_has_fma, finder
+from . import streams
+from .loading import cpu_has_fma, finder, note_seeds
 
 # Kernels seen to agree bit for bit over whole training runs of both notebooks.
 FMA_KERNELS = ("Haswell", "Zen", "SkylakeX")
@@ -31,8 +31,11 @@ def blas_kernel() -> str | None:
     return corename().decode()
 
 
-if not finder.prepared and cpu_has_fma() and blas_kernel() not in (*FMA_KERNELS, None):
-    warnings.warn(_IMPORTED_EARLIER.format(kernel=blas_kernel()), stacklevel=2)
+if not finder.prepared:
+    note_seeds(mx)
+    streams.restart(None)
+    if cpu_has_fma() and blas_kernel() not in (*FMA_KERNELS, None):
+        warnings.warn(_IMPORTED_EARLIER.format(kernel=blas_kernel()), stacklevel=2)
 
 
 @contextlib.contextmanager
@@ -41,30 +44,4 @@ def numpy_semantics(active: bool) -> Iterator[None]:
     scopes = [mx.util.np_shape, mx.util.np_array]  # MXNet refuses NumPy arrays without shapes
     first, second = scopes if active else reversed(scopes)
     with first(active), second(active):
-        yield
-
-
-_generator = threading.Lock()  # MXNet has one generator for the whole process
-
-
-@contextlib.contextmanager
-def reseeded(seed: int) -> Iterator[None]:
-    """MXNet's random generator at `seed` inside the block.
-
-    Its state can be neither read nor put back. So a number is taken from it first,
-    and seeds it afterwards: a caller's own stream goes on, and does not start anew
-    at the same place after each block.
-    """
-    onward = int(mx.nd.random.randint(0, 2**31 - 1, shape=(1,), ctx=mx.cpu()).asscalar())
-    mx.random.seed(seed)
-    try:
-        yield
-    finally:
-        mx.random.seed(onward)
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """`reseeded`, on the CPU and for one thread at a time: for drawing, not for long."""
-    with _generator, mx.cpu(), reseeded(seed):
         yield

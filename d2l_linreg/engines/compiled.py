@@ -50,7 +50,7 @@ def _graph(own: Notebook, settings: Settings, steps: int) -> mx.nd.CachedOp:
     losses = []
     for X, y in zip(*examples, strict=True):
         residual = sym.broadcast_sub(sym.broadcast_add(sym.dot(X, w), b), y)
-        losses.append(sym.mean(_times(own.loss_factor, residual ** 2)))
+        losses.append(sym.mean(_times(own.loss_factor, sym.square(residual))))
         gradient = _times(slope, residual)
         w, b = (param - (lr * grad / batch_size if own.sums_loss else lr * grad)
                 for param, grad in ((w, sym.dot(X, gradient, transpose_a=True)),

@@ -24,7 +24,7 @@ class Fused(Engine):
         features, rows, weight, bias, labels = map(
             sym.var, ("features", "rows", "weight", "bias", "labels"))
         output = sym.FullyConnected(sym.take(features, rows), weight, bias, num_hidden=1)
-        loss = sym.mean((output.reshape((-1,)) - sym.take(labels, rows)) ** 2)
+        loss = sym.mean(sym.square(output.reshape((-1,)) - sym.take(labels, rows)))
         return nd.CachedOp(self.own.loss_factor * loss, [("static_alloc", True)])
 
     def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
@@ -51,4 +51,4 @@ class Fused(Engine):
         """The notebook's loss, averaged over all examples given."""
         features, labels, w, b = as_nd(features, labels, w, b)
         output = nd.FullyConnected(features, w.reshape((1, -1)), b, num_hidden=1)
-        return self.own.loss_factor * nd.mean((output.reshape((-1,)) - labels) ** 2).asscalar()
+        return self.own.loss_factor * nd.mean(nd.square(output.reshape((-1,)) - labels)).asscalar()

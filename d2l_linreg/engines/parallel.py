@@ -106,8 +106,8 @@ def _graph(loss_factor: float, rate: float, num_features: int) -> mx.nd.CachedOp
     residual = residual * there
     packed = sym.concat(
         sym.dot(X, 2 * loss_factor * residual, transpose_a=True).reshape((-1,)),
-        sym.sum(2 * loss_factor * residual, axis=0), sym.sum(loss_factor * residual ** 2, axis=0),
-        sym.sum(there, axis=0), dim=0)
+        sym.sum(2 * loss_factor * residual, axis=0),
+        sym.sum(loss_factor * sym.square(residual), axis=0), sym.sum(there, axis=0), dim=0)
     return nd.CachedOp(sym.Group([packed, w, b]), [("static_alloc", True)])
 
 

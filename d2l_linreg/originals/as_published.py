@@ -11,32 +11,39 @@ from unittest.mock import patch
 import numpy
 
 from .. import d2l, published, straight_dope  # noqa: F401, before MXNet's own is replaced
-from ..compat.mxnet import mx, reseeded
+from ..compat.mxnet import mx
 from ..compat.pictures import pictures_of_then
 from ..compat.printing import default_printing, printing_of_2017
-from ..compat.streams import normal_2017, normal_2019
+from ..compat.streams import of_new_process, stream
 from ..contexts import as_context
 from ..settings import Notebook, known
+
+# What numbers of each kind are drawn by, with the defaults 0 and 1
+PARAMETERS = {"normal": ("loc", "scale"), "uniform": ("low", "high")}
 
 
 @contextlib.contextmanager
 def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     """Have MXNet, inside the block, behave as it did when a notebook was run.
 
-    The random stream starts as in a new process, and is the one of then: `np.random.normal`
-    for d2l; `nd.random_normal`, `nd.random.normal` and `mx.random.normal` for straight_dope.
+    The random stream starts as in a new process, and is the one of then, bit for bit on any
+    machine: `np.random.normal` and `.uniform` for d2l; `nd.random_normal`, `nd.random.normal`,
+    `mx.random.normal` and their like named `uniform` for straight_dope. `mx.random.seed` seeds
+    it. Calls for numbers in float32, of a shape and with numbers for parameters are covered; all
+    else is plain MXNet, which has a generator of its own. `array ** 2` is the exact square, as
+    it was with the C libraries of then.
+
     Arrays and floats are printed as by the NumPy of then; figures have the size, and scatter
-    plots the axes, that they had in Jupyter. For d2l, `import d2l` works
-    without that package. For straight_dope, `NDArrayIter` shuffles once, when it is made.
+    plots the axes, that they had in Jupyter. For d2l, `import d2l` works without that package.
+    For straight_dope, `NDArrayIter` shuffles once, when it is made.
 
     Shuffles whose outcome was published come out so: for d2l the first four calls of
     `random.shuffle` on the indices 0 to 999, for straight_dope the first shuffled
     `NDArrayIter` of 10,000 rows. Those orders, but for the printed mini-batches, were found
     by search; they are not the authors' own. All other shuffles are ordinary.
 
-    Afterwards everything is as it was, except for what cannot be read and so not be put back:
-    MXNet's generator goes on from a number it gave itself, and a function that someone gave
-    to `numpy.set_string_function` is gone.
+    Afterwards everything is as it was, the random stream included, except that a function
+    which someone gave to `numpy.set_string_function`, which keeps it to itself, is gone.
 
     Parameters
     ----------
@@ -66,16 +73,18 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     default = as_context(ctx) if ctx is not None else mx.context.current_context()
     with contextlib.ExitStack() as stack:
         stack.enter_context(default)
-        stack.enter_context(reseeded(0))
+        stack.enter_context(of_new_process())
         stack.enter_context(pictures_of_then())
+        for array, square in ((mx.nd.NDArray, mx.nd.square), (mx.np.ndarray, mx.np.square)):
+            stack.enter_context(patch.object(array, "__pow__", _squaring(array.__pow__, square)))
         _PERIODS[own.year](stack, own)
         yield
 
 
 def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
     stack.enter_context(default_printing())
-    normal = _drawing(normal_2019, mx.np.random.normal, ("loc", "scale", "size", "dtype", "ctx"))
-    stack.enter_context(patch.object(mx.np.random, "normal", normal))
+    for kind in PARAMETERS:
+        _patch(stack, mx.np.random, kind, kind, own.year, ("size", "dtype", "ctx"), mx.np.array)
     stack.enter_context(patch.object(random, "shuffle", _published_shuffle(own)))
     if "d2l" not in sys.modules:
         found = importlib.util.find_spec("d2l")
@@ -86,44 +95,54 @@ def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
 
 def _enter_2017(stack: contextlib.ExitStack, own: Notebook) -> None:
     stack.enter_context(printing_of_2017())
-    in_order = ("loc", "scale", "shape", "dtype", "ctx")
-    for module, name, names in ((mx.nd, "random_normal", (*in_order[:3], "ctx", "dtype")),
-                                (mx.nd.random, "normal", in_order),
-                                (mx.random, "normal", in_order)):
-        normal = _drawing(normal_2017, getattr(module, name), names)
-        stack.enter_context(patch.object(module, name, normal))
+    for kind in PARAMETERS:
+        for module, name, further in (
+                (mx.nd, "random_" + kind, ("shape", "ctx", "dtype")),
+                (mx.nd.random, kind, ("shape", "dtype", "ctx")),
+                (mx.random, kind, ("shape", "dtype", "ctx"))):
+            _patch(stack, module, name, kind, own.year, further, mx.nd.array)
     stack.enter_context(patch.object(mx.io, "NDArrayIter", _published_iterator(own)))
 
 
 _PERIODS = {2017: _enter_2017, 2019: _enter_2019}
 
 
-def _drawing(stream: Callable[..., Any], plain: Callable[..., Any],
-             names: tuple[str, ...]) -> Callable[..., Any]:
-    """`plain`, with what it draws in float32 by numbers `loc` and `scale` taken from `stream`.
+def _squaring(power: Callable[..., Any], square: Callable[..., Any]) -> Callable[..., Any]:
+    """`power`, with 2 for a case of its own, as C libraries' `powf` had it until 2018."""
+    def __pow__(array: Any, exponent: Any) -> Any:
+        exact = isinstance(exponent, numbers.Real) and exponent == 2
+        return square(array) if exact else power(array, exponent)
 
-    `names` are those of its arguments, in their order.
+    return __pow__
+
+
+def _patch(stack: contextlib.ExitStack, module: Any, name: str, kind: str, year: int,
+           further: tuple[str, ...], array: Callable[..., Any]) -> None:
+    """Have `module.name`, until the stack ends, draw from the stream of a year what is covered.
+
+    Its arguments are the parameters of that kind of numbers, then `further`, in their order.
     """
-    shape_name = names[2]
+    names = PARAMETERS[kind] + further
 
-    def normal(*arguments: Any, **keywords: Any) -> Any:
+    def draw(*arguments: Any, **keywords: Any) -> Any:
         given = dict(zip(names, arguments, strict=False), **keywords)
-        loc, scale = given.pop("loc", 0), given.pop("scale", 1)
-        shape, ctx = given.pop(shape_name, None), given.pop("ctx", None)
+        parameters = [given.pop(parameter, default)
+                      for default, parameter in enumerate(PARAMETERS[kind])]
+        shape, ctx = given.pop(further[0], None), given.pop("ctx", None)
         shape = (shape,) if isinstance(shape, numbers.Integral) else shape
-        if given.pop("dtype", None) not in (None, "None", "float32", numpy.float32):
-            return plain(*arguments, **keywords)
         covered = (
-            len(arguments) <= len(names) and not given and isinstance(shape, (tuple, list))
+            given.pop("dtype", None) in (None, "None", "float32", numpy.float32)
+            and len(arguments) <= len(names) and not given and isinstance(shape, (tuple, list))
             and all(isinstance(length, numbers.Integral) and int(length) > 0 for length in shape)
-            and all(isinstance(number, numbers.Real) for number in (loc, scale)) and scale >= 0)
+            and all(isinstance(number, numbers.Real) for number in parameters)
+            and parameters[1] >= (0 if kind == "normal" else parameters[0]))
         if not covered:
             return plain(*arguments, **keywords)
-        drawn = stream(tuple(shape), loc, scale)
-        device = mx.context.current_context() if ctx is None else as_context(ctx)
-        return drawn if device == mx.cpu() else drawn.copyto(device)
+        drawn = getattr(stream(year), kind)(tuple(map(int, shape)), *parameters)
+        return array(drawn, ctx=mx.context.current_context() if ctx is None else as_context(ctx))
 
-    return normal
+    plain = getattr(module, name)
+    stack.enter_context(patch.object(module, name, draw))
 
 
 def _published_shuffle(own: Notebook) -> Callable[..., None]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy
 
-from ..compat.mxnet import mx, seeded
+from ..compat.mxnet import mx
+from ..compat.streams import seeded
 from ..distributed.group import Group
 from ..settings import Notebook
 from .orders import Epoch
@@ -33,7 +34,7 @@ def draw(own: Notebook, num_features: int,
     params : tuple of numpy.ndarray
         Initial w, shape (num_features, 1), and b, shape (1,).
     """
-    with seeded(own.seed):
+    with mx.cpu(), seeded(own.seed):
         data = own.vocabulary.own_data(own.num_examples) if with_data else ()
         params = own.vocabulary.init_params(num_features)
         return (tuple(array.asnumpy() for array in data),

@@ -13,9 +13,8 @@ from ..engines.engine import Engine
 from ..engines.parallel import EQUAL, Parallel
 from ..errors import ArgumentError
 from ..settings import Notebook, Settings, chosen, known
-from .checkpoint import fingerprint
 from .examples import InMemory, Mapped
-from .given import Pair, check_mapped, given_examples
+from .given import Pair, check_mapped, fingerprint, given_examples
 from .orders import chosen_order
 
 
@@ -89,13 +88,18 @@ class Plan:
                           verbose)
         return InMemory(*map(self.load, examples))
 
-    def run(self, examples: Pair | None) -> dict[str, Any]:
+    @property
+    def order_sha256(self) -> str | None:
+        """The sha256 of the order, whatever its type; None if there is a shuffle."""
+        return None if self.order is None else fingerprint(self.order.astype("int64"))
+
+    def run(self, examples: Pair) -> dict[str, Any]:
         """All that the run's numbers follow from, for its checkpoint.
 
         Parameters
         ----------
-        examples : (numpy.ndarray, numpy.ndarray) or None
-            This worker's; None if they are the notebook's own.
+        examples : (numpy.ndarray, numpy.ndarray)
+            This worker's.
 
         Returns
         -------
@@ -106,12 +110,11 @@ class Plan:
             return {}
         group = self.group
         run = dict(asdict(self.settings), notebook=self.own.name, engine=self.engine_name,
-                   order=None if self.order is None else fingerprint(self.order),
-                   mxnet=mx.__version__, blas_kernel=blas_kernel(),
+                   order=self.order_sha256, mxnet=mx.__version__, blas_kernel=blas_kernel(),
                    ctx=group.contexts[0].device_type, kvstore=group.kvstore,
                    workers=group.num_workers, devices=len(group.contexts))
         if group.rank == 0:  # another worker may have another share of the data
-            run.update(data=examples and fingerprint(*examples))
+            run.update(data=fingerprint(*examples))
         return run
 
 

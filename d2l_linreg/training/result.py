@@ -1,4 +1,5 @@
 """What training comes to."""
+import functools
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from ..compat.mxnet import mx
 from ..errors import DataError
 from ..settings import Settings
 from . import storage
-from .given import as_features
+from .given import as_features, fingerprint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,6 +52,8 @@ class TrainResult:
     features : numpy.ndarray, shape (num_examples, num_features), float32, or None
     labels : numpy.ndarray, shape (num_examples,), float32, or None
         The data trained on; None where they stayed in files and the result was loaded.
+    order_sha256 : str or None
+        The sha256 of the order of the examples; None where they were shuffled by `shuffle_seed`.
     """
 
     notebook: str
@@ -67,6 +70,18 @@ class TrainResult:
     batch_losses: numpy.ndarray = field(repr=False)
     features: numpy.ndarray | None = field(repr=False)
     labels: numpy.ndarray | None = field(repr=False)
+    order_sha256: str | None = field(default=None, repr=False)
+
+    @functools.cached_property
+    def data_sha256(self) -> str | None:
+        """The sha256 of features and labels: their shapes, types and bytes.
+
+        It is computed when it is first asked for, or the result is saved; large files take
+        their time. None where examples stayed in files and a version before 0.2.0 saved it.
+        """
+        if self.features is None or self.labels is None:
+            return None
+        return fingerprint(self.features, self.labels)
 
     def predict(self, X: Any) -> numpy.ndarray:
         """Labels that the fitted model gives.
@@ -154,6 +169,7 @@ class TrainResult:
                   and not isinstance(array, numpy.memmap)}
         text = {name: getattr(self, name) for name in self.__dataclass_fields__
                 if name not in ARRAYS}
+        text["data_sha256"] = self.data_sha256
         several = isinstance(self.ctx, tuple)
         text.update(settings=asdict(self.settings),
                     ctx=list(map(str, self.ctx)) if several else str(self.ctx))
@@ -184,9 +200,13 @@ class TrainResult:
                 settings=Settings(**text["settings"]), epoch_losses=tuple(text["epoch_losses"]),
                 moving_losses=None if moving_losses is None else tuple(moving_losses),
                 ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
-            return cls(**{**dict.fromkeys(ARRAYS), **arrays, **text})
+            data_sha256 = text.pop("data_sha256", None)
+            loaded = cls(**{**dict.fromkeys(ARRAYS), **arrays, **text})
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
             raise DataError(f"{path!r} does not hold what a {KIND} does: {error!r}") from error
+        if data_sha256 is not None:  # versions before 0.2.0 did not save it
+            vars(loaded)["data_sha256"] = data_sha256
+        return loaded
 
 
 def _context(name: str) -> mx.Context:

@@ -24,8 +24,8 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
     included. The authors' shuffles were never recorded: that run visits the examples in an
     order found by search, which is not the authors' own.
 
-    Same arguments, same bits. Python's and NumPy's random generators are left alone, and
-    MXNet's, whose state cannot be put back, goes on from a number it gave itself.
+    Same arguments, same bits. All random generators are left alone: Python's, NumPy's and
+    MXNet's.
 
     Parameters
     ----------
@@ -109,10 +109,10 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
     with group, numpy_semantics(own.numpy_semantics), mx.autograd.pause(train_mode=True):
         verbose = verbose and group.rank == 0
         share, shared = plan.share()
-        kept = Checkpoint(checkpoint, plan.run(share), writing=group.rank == 0)
+        drawn, params = draw(own, plan.num_features, with_data=plan.given is None)
+        kept = Checkpoint(checkpoint, plan.run(share or drawn), writing=group.rank == 0)
         progress = kept.progress
         group.check_agreed(progress.segments)  # and all have read it before it is written
-        drawn, params = draw(own, plan.num_features, with_data=plan.given is None)
         if progress.w is not None:
             params = progress.w, progress.b
         w, b = map(plan.load, params)
@@ -135,4 +135,5 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         w_error=w_error, b_error=None if b_error is None else float(b_error[0]),
         ctx=group.contexts if len(group.contexts) > 1 else group.contexts[0],
         seconds=progress.seconds, transcript=str(transcript),
-        batch_losses=numpy.concatenate(progress.batch_losses), features=features, labels=labels_)
+        batch_losses=numpy.concatenate(progress.batch_losses), features=features, labels=labels_,
+        order_sha256=plan.order_sha256)
