@@ -1,4 +1,5 @@
 """The command line, as a process and as main()."""
+import hashlib
 import json
 import os
 import re
@@ -12,7 +13,9 @@ from exact import exact_here
 
 from d2l_linreg import __version__, d2l, published
 from d2l_linreg.cli import main
+from d2l_linreg.compat.streams import seeded
 from d2l_linreg.reproduction.environment import shortfalls
+from d2l_linreg.settings import NOTEBOOKS
 
 
 def command(*arguments, **environment):
@@ -38,11 +41,25 @@ def figures(reproduced):
 
 
 def test_reproduce_writes_67_figures_as_json(figures):
-    assert set(figures) == {"ok", "mxnet", "figures", "joint"} and figures["ok"] is True
+    assert figures["ok"] is True and set(figures) == {
+        "ok", "mxnet", "figures", "cells", "pictures", "joint", "runs"}
     assert len(figures["figures"]) == 67
     for figure in figures["figures"]:
         assert set(figure) - {"percentile"} == {
             "notebook", "figure", "published", "reproduced", "verdict"}
+
+
+def test_reproduce_writes_what_it_trained_on_as_json(notebook, figures):
+    (run,) = [run for run in figures["runs"] if run["notebook"] == notebook]
+    digest = hashlib.sha256()  # of shapes, types and bytes: on paper, for the data and their order
+    with seeded(0 if notebook == "d2l" else 1):
+        data = NOTEBOOKS[notebook].vocabulary.own_data(1000 if notebook == "d2l" else 10000)
+    for array in (array.asnumpy() for array in data):
+        digest.update(f"{array.shape} float32".encode() + array.tobytes())
+    assert run["data_sha256"] == digest.hexdigest()
+    order = published.order(notebook).astype("int64")
+    assert run["order_sha256"] == hashlib.sha256(
+        f"{order.shape} int64".encode() + order.tobytes()).hexdigest()
 
 
 def test_reproduce_writes_nothing_beside_its_file(reproduced):
@@ -67,7 +84,8 @@ def test_reproduce_calls_the_training_figures_ordinary_among_1000_shuffles(figur
 
 @exact_here
 def test_reproduce_counts_67_identical_figures(reproduced):
-    assert "\n67 of 67 identical on MXNet" in reproduced[0]
+    assert ("\n67 of 67 printed figures, 2,000 of 2,000 coordinates, 72,478 of 72,478 pixels "
+            "identical on MXNet") in reproduced[0]
     assert "9 identical, 58 identical (recovered shuffle)." in reproduced[0]
 
 
@@ -78,7 +96,8 @@ def test_reproduce_says_that_the_orders_are_not_the_authors_own(reproduced):
 def test_reproduce_of_one_notebook(capsys):
     assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 0
     out = capsys.readouterr().out
-    assert "39 of 39 identical" in out and "straight_dope" not in out
+    assert "39 of 39 printed figures, 2,000 of 2,000 coordinates identical" in out
+    assert "straight_dope" not in out
 
 
 def test_reproduce_exits_1_when_a_figure_is_different(republish, capsys):

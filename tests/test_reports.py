@@ -59,7 +59,7 @@ def altered(run, number):
 def failed(run):
     """The run with its last cell, that cell's figures and its replicates failed."""
     run = with_figures(run, [
-        replace(f, reproduced=None, verdict="different", reason=ODD)
+        replace(f, reproduced=None, verdict="different")
         if f.figure.startswith("moving") else f for f in run.figures])
     first, notebook = run.notebooks
     *cells, last = notebook.cells
@@ -126,11 +126,14 @@ def test_the_page_holds_every_published_figure_in_its_table(fresh, html):
     page = Page(html)
     cells = page.texts["td"]
     names = [name for _, cell in CELLS for name in cell["figures"]]
-    assert [name for name in page.texts["th"] if name in names] == names
-    assert cells[::4] == [figure.published for figure in fresh.figures] and len(names) == 67
-    assert cells[1::4] == [figure.reproduced for figure in fresh.figures]
-    assert [text.split() for text in cells[3::4]] == [
-        [] if f.percentile is None else [f"{f.percentile:.0f}"] for f in fresh.figures]
+    assert [name for name in page.texts["th"] if name in names] == names and len(names) == 67
+    rows = [(f.published, f.reproduced, [] if f.percentile is None else [f"{f.percentile:.0f}"])
+            for f in fresh.figures]
+    for place, picture in zip((39, 68), fresh.pictures, strict=True):  # each below its notebook's
+        rows.insert(place, (f"{picture.published:,} {picture.unit}",
+                            f"{picture.identical:,} identical", []))
+    assert [(was, now, place.split()) for was, now, place in zip(
+        cells[::4], cells[1::4], cells[3::4], strict=True)] == rows
 
 
 def test_the_page_marks_just_the_characters_that_differ(fresh):
@@ -238,7 +241,7 @@ def failure(fresh):
 def test_the_page_says_why_a_computation_failed_in_whatever_words(failure):
     page = Page(failure)
     assert "\n✗ " + SEEN in "\n" + "\n".join(page.texts["p"])
-    assert len([text for text in page.texts["td"] if SEEN in text]) == 10
+    assert len([text for text in page.texts["td"] if SEEN in text]) == 0  # once is enough
     assert "script" not in page.tags
     failure.encode("utf-8")
 
@@ -266,21 +269,20 @@ def test_a_run_that_raises_and_asks_for_no_replicates_has_all_its_reports(monkey
     assert "so there is no joint verdict" in page and "so there is no band" in page
     assert "so there are no histograms" in page and "so there is no picture of its data" in page
     assert len(Page(page).images) == 1  # the published points
-    assert reports.to_markdown(faulty).count("RuntimeError: no step today") == 6
-    assert len(ElementTree.fromstring(reports.to_junit(faulty)).findall(".//failure")) == 6
+    assert reports.to_markdown(faulty).count("RuntimeError: no step today") == 1
+    assert len(ElementTree.fromstring(reports.to_junit(faulty)).findall(".//failure")) == 6 + 1
 
 
 def junit(run):
     return ElementTree.fromstring(reports.to_junit(run))
 
 
-def test_junit_has_a_case_for_each_figure_and_one_for_all_of_a_notebook(fresh):
+def test_junit_has_a_case_for_each_figure_and_picture_and_one_for_all_of_a_notebook(fresh):
     cases = [(case.get("classname"), case.get("name")) for case in junit(fresh).iter("testcase")]
-    together = "all training figures together"
-    assert [case for case in cases if case[1] != together] == [
-        (notebook, name) for notebook, cell in CELLS for name in cell["figures"]]
-    assert [case for case in cases if case[1] == together] == [
-        ("d2l", together), ("straight_dope", together)]
+    assert cases == [
+        (notebook, name) for notebook in published.NOTEBOOKS
+        for name in [*(name for whose, cell in CELLS if whose == notebook
+                       for name in cell["figures"]), "picture", "all training figures together"]]
 
 
 @pytest.mark.parametrize("number", [0, 1, 5])
@@ -293,7 +295,7 @@ def test_junit_has_a_failure_for_each_different_figure(fresh, number):
 @pytest.mark.parametrize("number", [0, 1, 5])
 def test_junit_counts_its_cases_and_failures(fresh, number):
     suites = junit(altered(fresh, number))
-    assert (int(suites.get("tests")), int(suites.get("failures"))) == (67 + 2, number)
+    assert (int(suites.get("tests")), int(suites.get("failures"))) == (67 + 2 + 2, number)
     for suite in suites:
         assert int(suite.get("tests")) == len(suite.findall("testcase"))
         assert int(suite.get("failures")) == len(suite.findall(".//failure"))
@@ -313,12 +315,14 @@ def test_junit_fails_for_figures_that_are_unusual_together(fresh):
 
 
 def test_junit_fails_for_what_failed_in_whatever_words(fresh):
-    failures = junit(failed(fresh)).iter("failure")
-    assert len([failure for failure in failures if SEEN in failure.get("message")]) == 10 + 1
+    failures = list(junit(failed(fresh)).iter("failure"))
+    assert len(failures) == 10 + 1 + 1
+    # of the cell, once, and of the replicates
+    assert len([failure for failure in failures if SEEN in failure.get("message")]) == 1 + 1
 
 
-@pytest.mark.parametrize("make, reason", [(lambda run: run, ""), (failed, SEEN)])
-def test_markdown_is_the_summary_and_a_table_of_67_rows(fresh, make, reason):
+@pytest.mark.parametrize("make", [lambda run: run, failed])
+def test_markdown_is_the_summary_and_a_table_of_67_rows_and_the_pictures(fresh, make):
     run = make(fresh)
     rendered = MarkdownIt("commonmark").enable("table").render(reports.to_markdown(run))
     page = Page(rendered.replace("<li>", "<p>").replace("</li>", "</p>"))
@@ -326,12 +330,14 @@ def test_markdown_is_the_summary_and_a_table_of_67_rows(fresh, make, reason):
     for odd in "\x00\x1b\ud800":
         summary = summary.replace(odd, "\ufffd")
     assert [line.strip() for line in page.texts["p"]] == summary.splitlines()
-    assert page.tags.count("tr") == 1 + 67 and rendered.index("<ul>") < rendered.index("<table>")
+    assert page.tags.count("tr") == 1 + 67 + 2
+    assert rendered.index("<ul>") < rendered.index("<table>")
     cells = page.texts["td"]
     assert [tuple(cells[i:i + 4]) for i in range(0, len(cells), 6)] == [
-        (f.notebook, f.figure, f.published, f.reproduced or "-") for f in run.figures]
-    assert cells[4::6] == [
-        f.verdict + (": " + reason if f.reason else "") for f in run.figures]
+        *((f.notebook, f.figure, f.published, f.reproduced or "-") for f in run.figures),
+        *((p.notebook, "picture", f"{p.published:,} {p.unit}", f"{p.identical:,} identical")
+          for p in run.pictures)]
+    assert cells[4::6] == [part.verdict for part in (*run.figures, *run.pictures)]
 
 
 @pytest.fixture(params=[0, 1])

@@ -10,7 +10,7 @@ from nbformat import v4
 
 from .. import published
 from ..errors import ArgumentError
-from ..reproduction.figures import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell
+from ..reproduction.figures import DIFFERENT, IDENTICAL, TO_ROUNDING, compare_cell, other_words
 from ..settings import NOTEBOOKS
 from . import notebook_files
 
@@ -165,8 +165,8 @@ def _compare(number: int, was: nbformat.NotebookNode | None, now: nbformat.Noteb
     if stored == fresh:
         return Comparison(number, stored, fresh, IDENTICAL, error)
     for cell in published.document(notebook)["cells"]:
-        figures = [figure for text in (stored, fresh)
-                   for figure in compare_cell(notebook, cell, text)]
-        if all(figure.verdict != DIFFERENT for figure in figures):
+        if all(other_words(cell["text"], text) is None and all(
+                figure.verdict != DIFFERENT for figure in compare_cell(notebook, cell, text))
+               for text in (stored, fresh)):
             return Comparison(number, stored, fresh, TO_ROUNDING, error)
     return Comparison(number, stored, fresh, DIFFERENT, error)

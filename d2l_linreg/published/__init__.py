@@ -33,11 +33,28 @@ def document(notebook: str) -> dict[str, Any]:
     -------
     dict
         `title`, `document`, `shuffle`, `minibatch_rows` (which examples its printed
-        mini-batch holds), `scatter` (how a report draws its data) and `cells`: for each cell with
+        mini-batch holds), `scatter` (how its data are drawn), `picture` (in which unit its
+        published picture is compared, and in points its size and, from its left and its lower
+        edge, the place of its axes' frame) and `cells`: for each cell with
         text output its name, its `text`, whether that hangs on a `recovered_shuffle`, and the
         names of the `figures` in it.
     """
     return json.loads(_read(notebook, ".json"))
+
+
+def scatter_coordinates() -> "numpy.ndarray":
+    """The points of the scatter plot that the d2l notebook published as SVG, in order of the data.
+
+    matplotlib 3.0.3 draws the reproduced data to the same picture, in each of its 1,239 lines.
+
+    Returns
+    -------
+    numpy.ndarray of str, shape (1000, 2)
+        x and y in points, with six decimals as in the file, whose origin is at the top left.
+    """
+    import numpy
+
+    return numpy.loadtxt(io.BytesIO(_read("d2l", ".csv")), dtype=str, delimiter=",", skiprows=1)
 
 
 def scatter_png() -> bytes:

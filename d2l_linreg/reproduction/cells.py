@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 import numpy
 
 from .. import published
-from ..compat.mxnet import mx, seeded
+from ..compat.mxnet import mx
+from ..compat.streams import seeded
 from ..engines import ENGINES
 from ..settings import Notebook
 from ..training.result import TrainResult
 from ..training.train import train
-from .figures import DIFFERENT, compare_cell
+from .figures import DIFFERENT, compare_cell, other_words
 
 BY_STEPS = "autograd"  # the engine that takes the notebook's own steps
 
@@ -31,7 +32,8 @@ class Cell:
     reproduced : str or None
         None where the computation failed.
     reason : str or None
-        Why it failed.
+        In one line, why it failed, or that it prints other words or more or fewer numbers: it is
+        then different, whatever its figures are.
     """
 
     notebook: str
@@ -59,7 +61,7 @@ def fresh_cells(own: Notebook, ctx: mx.Context) -> tuple[list[Cell], TrainResult
     """
     @functools.cache
     def data() -> Any:
-        with seeded(own.seed):
+        with mx.cpu(), seeded(own.seed):
             return own.vocabulary.own_data(own.num_examples)
 
     document = published.document(own.name)
@@ -75,6 +77,8 @@ def fresh_cells(own: Notebook, ctx: mx.Context) -> tuple[list[Cell], TrainResult
             text, reason = None, failure
         else:
             text, reason = attempt(functools.partial(_agreed, result, cell, ctx))
+        if text is not None:
+            reason = other_words(cell["text"], text)
         cells.append(Cell(own.name, cell["cell"], cell["text"], text, reason))
     return cells, result
 
@@ -95,8 +99,9 @@ def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context) -> str:
             figure.verdict != DIFFERENT for figure in compare_cell(
                 result.notebook, dict(cell, text=by_steps), printed))
         if not agree:
-            raise ArithmeticError(
-                f"engine {engine!r} prints {printed!r}, {BY_STEPS!r} {by_steps!r}")
+            ours, its = next(pair for pair in zip(
+                by_steps.splitlines(), printed.splitlines(), strict=True) if pair[0] != pair[1])
+            raise ArithmeticError(f"engine {engine!r} prints {its!r}, {BY_STEPS!r} {ours!r}")
     return by_steps
 
 

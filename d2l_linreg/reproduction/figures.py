@@ -11,7 +11,9 @@ from ..settings import NOTEBOOKS
 VERDICTS = IDENTICAL, RECOVERED, TO_ROUNDING, DIFFERENT = (
     "identical", "identical (recovered shuffle)", "to rounding", "different")
 
-_FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?|^\d+$|\b(?:nan|inf)\b", re.MULTILINE)
+# A number in any form, and one that a notebook computed: the others count epochs, or are shapes.
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
+_FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?|^\d+$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,7 @@ class Figure:
         `rounding_bound`, where `environment.shortfalls` says what rounds otherwise) or
         "different".
     reason : str or None
-        Why it is different, if a computation failed, or rounds otherwise for no reason that is
-        known.
+        That it is different in rounding only, where nothing is known to round otherwise.
     percentile : float or None
         Of a training figure, if replicates were asked for: how many percent of them lie below
         the published value (see `monte_carlo.percentiles`).
@@ -58,8 +59,8 @@ def printed_figures(text: str) -> list[str]:
 
 
 def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
-                 reason: str | None = None, exact: bool = False) -> Iterator[Figure]:
-    """Judge the figures of one cell.
+                 exact: bool = False) -> Iterator[Figure]:
+    """Judge the figures of one cell, each by itself.
 
     Parameters
     ----------
@@ -67,33 +68,59 @@ def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
     cell : dict
         One of `published.document(notebook)["cells"]`.
     text : str or None
-        What it prints now.
-    reason : str, optional
-        Why there is no text.
+        What it prints now; None if that failed.
     exact : bool, default False
         Whether nothing here rounds otherwise than then: so that "to rounding" is "different".
 
     Yields
     ------
     Figure
+        Without a reproduced value if the text holds more or fewer numbers than was published.
     """
-    # The words around the figures count too, but for the blanks that align columns.
-    if text is not None and (
-            _FIGURE.sub("#", text).split() != _FIGURE.sub("#", cell["text"]).split()):
-        text, reason = None, f"printed {text!r}"
-    reproduced = [None] * len(cell["figures"]) if text is None else printed_figures(text)
-    for name, was, now in zip(cell["figures"], printed_figures(cell["text"]), reproduced,
-                              strict=True):
-        verdict, why = DIFFERENT, reason
+    numbers, printed = (_NUMBER.findall(words or "") for words in (cell["text"], text))
+    for name, place in zip(cell["figures"], _places(cell["text"]), strict=True):
+        was, reason = numbers[place], None
+        now = printed[place] if len(printed) == len(numbers) else None
+        verdict = DIFFERENT
         if now == was:
             verdict = RECOVERED if cell["recovered_shuffle"] else IDENTICAL
         elif (now is not None and cell["cell"] == "training" and Decimal(now).is_finite()
               and abs(Decimal(now) - Decimal(was)) <= rounding_bound(notebook, name, was)):
             if exact:
-                why = "to rounding, but nothing here keeps it from being exact"
+                reason = "to rounding, but nothing here keeps it from being exact"
             else:
                 verdict = TO_ROUNDING
-        yield Figure(notebook, name, was, now, verdict, why)
+        yield Figure(notebook, name, was, now, verdict, reason)
+
+
+def other_words(was: str, now: str) -> str | None:
+    """Where two texts differ in other than figures and blanks, which align columns of figures.
+
+    Parameters
+    ----------
+    was, now : str
+        What was published, and what is printed now.
+
+    Returns
+    -------
+    str or None
+        One line; None if they do not.
+    """
+    numbers, printed = _NUMBER.findall(was), _NUMBER.findall(now)
+    if len(numbers) != len(printed):
+        return f"{len(printed)} numbers are printed, not {len(numbers)}"
+    for place in _places(was):  # figures are not compared here
+        printed[place] = numbers[place]
+    pairs = zip(*([*numbers, *("".join(words.split()) for words in _NUMBER.split(text))]
+                  for numbers, text in ((numbers, was), (printed, now))), strict=True)
+    return next((f"{after!r} is printed, not {before!r}" for before, after in pairs
+                 if before != after), None)
+
+
+def _places(text: str) -> list[int]:
+    """Which of the numbers in a published text are figures."""
+    starts = [number.start() for number in _NUMBER.finditer(text)]
+    return [starts.index(figure.start()) for figure in _FIGURE.finditer(text)]
 
 
 def rounding_bound(notebook: str, figure: str, value: str) -> Decimal:

@@ -77,7 +77,9 @@ def to_html(reproduction: Reproduction) -> str:
 
 
 def to_junit(reproduction: Reproduction) -> str:
-    """JUnit's XML: a suite for each notebook, a case for each figure and for the joint verdict.
+    """JUnit's XML: a suite for each notebook, a case for each figure, picture and joint verdict.
+
+    A cell that fails, or prints other words, has a case, too.
 
     Parameters
     ----------
@@ -98,6 +100,9 @@ def to_junit(reproduction: Reproduction) -> str:
             ElementTree.SubElement(properties, "property", name=key, value=value)
         cases = [(figure.figure, figure.verdict != DIFFERENT, _told(figure))
                  for figure in fresh.figures]
+        cases.append(("picture", fresh.picture.verdict != DIFFERENT, fresh.picture.told))
+        cases += [(f"cell {cell.cell}", False, cell.reason) for cell in fresh.cells
+                  if cell.reason is not None]
         if fresh.joint is not None:
             cases.append(("all training figures together", fresh.joint.verdict == ORDINARY,
                           str(fresh.joint)))
@@ -136,6 +141,10 @@ def to_markdown(reproduction: Reproduction) -> str:
         figure.judgement,
         "" if figure.percentile is None else f"{figure.percentile:.0f}"))
         for figure in reproduction.figures]
+    rows += [map(_escaped, (
+        picture.notebook, "picture", f"{picture.published:,} {picture.unit}",
+        f"{picture.identical:,} identical", picture.verdict, ""))
+        for picture in reproduction.pictures]
     return _printable("\n".join(
         [f"## Published figures {'' if reproduction.ok else 'not '}reproduced", ""]
         + ["- " + _escaped(line) for line in reproduction.summary.splitlines()] + [""]
@@ -201,6 +210,7 @@ def _shown(fresh: NotebookReproduction) -> dict[str, Any]:
                 strict=True)]
     return dict(
         document, name=own.name, figures=fresh.figures, cells=fresh.cells, joint=fresh.joint,
+        picture=fresh.picture,
         averages_every=own.averages_every, marked=marked, histograms=histograms,
         scatter=result and charts.png(charts.scatter(
             result.features, result.labels, **document["scatter"])),

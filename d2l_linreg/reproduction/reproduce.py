@@ -1,6 +1,7 @@
 """A fresh run of both notebooks, held against what they published, figure by figure."""
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from .cells import Cell, attempt, fresh_cells
 from .environment import shortfalls
 from .figures import DIFFERENT, IDENTICAL, VERDICTS, Figure, compare_cell
 from .monte_carlo import ORDINARY, Joint
+from .pictures import Picture, compare_picture
 from .replication import Replicates, replicate
 
 
@@ -30,6 +32,8 @@ class NotebookReproduction:
     figures : tuple of Figure
     cells : tuple of Cell
         The texts that the figures were read from.
+    picture : Picture
+        Its scatter plot, which is counted beside the figures.
     result : TrainResult or None
         What training by the notebook's own steps came to; None if it failed.
     joint : Joint or None
@@ -41,6 +45,7 @@ class NotebookReproduction:
     notebook: str
     figures: tuple[Figure, ...]
     cells: tuple[Cell, ...]
+    picture: Picture
     result: TrainResult | None = field(default=None, repr=False, compare=False)
     joint: Joint | None = None
     replicates: Replicates | None = field(default=None, repr=False, compare=False)
@@ -70,23 +75,36 @@ class Reproduction:
         return tuple(cell for notebook in self.notebooks for cell in notebook.cells)
 
     @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures of all notebooks."""
+        return tuple(notebook.picture for notebook in self.notebooks)
+
+    @property
     def joint(self) -> tuple[Joint, ...]:
         """The joint verdicts, one a notebook, if replicates were asked for."""
         return tuple(notebook.joint for notebook in self.notebooks if notebook.joint is not None)
 
     @property
     def ok(self) -> bool:
-        """Whether there are figures, none is different and, together, none are unusual."""
+        """Whether nothing is different, figure, cell or picture, and none together are unusual."""
         return (bool(self.figures) and all(f.verdict != DIFFERENT for f in self.figures)
+                and all(cell.reason is None for cell in self.cells)
+                and all(picture.verdict != DIFFERENT for picture in self.pictures)
                 and all(joint.verdict == ORDINARY for joint in self.joint))
 
     @property
     def summary(self) -> str:
-        """How many figures got which verdict, and where they lie among other shuffles."""
+        """What is identical, what differs but figures, and where these lie among other shuffles."""
         counts = Counter(figure.verdict for figure in self.figures)
         verdicts = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
         identical = sum(counts[v] for v in VERDICTS if v.startswith(IDENTICAL))
-        lines = [f"{identical} of {len(self.figures)} identical on MXNet {self.mxnet}: {verdicts}.",
+        lines = [", ".join([f"{identical} of {len(self.figures)} printed figures",
+                            *map(str, self.pictures)]) + f" identical on MXNet {self.mxnet}.",
+                 f"Of the figures {verdicts}.",
+                 *(f"{cell.notebook} {cell.cell}: {cell.reason}." for cell in self.cells
+                   if cell.reason is not None),
+                 *(f"{picture.notebook} picture: {picture.told}." for picture in self.pictures
+                   if picture.verdict == DIFFERENT),
                  "The recovered shuffles were found by search; they are not the authors' own.",
                  *map(str, self.joint)]
         if self.joint:
@@ -96,17 +114,25 @@ class Reproduction:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The same as JSON: `ok`, `mxnet`, `figures`, `joint`.
+        """The same as JSON: `ok`, `mxnet`, `figures`, `cells`, `pictures`, `joint`, `runs`.
 
-        In each figure `reason` and `percentile`, and in `joint` `reason`, where there are.
+        `reason` and `percentile` are there where they are not None. In `cells` are those with a
+        `reason`; in `runs`, for each notebook that could be trained, the sha256 of its data and
+        of their order.
         """
-        def known_of(part: Figure | Joint) -> dict[str, Any]:
+        def known_of(part: Figure | Cell | Picture | Joint) -> dict[str, Any]:
             return {key: value for key, value in asdict(part).items()
                     if key not in ("reason", "percentile") or value is not None}
 
         return json.dumps({
             "ok": self.ok, "mxnet": self.mxnet, "figures": list(map(known_of, self.figures)),
+            "cells": [known_of(cell) for cell in self.cells if cell.reason is not None],
+            "pictures": [dict(known_of(picture), verdict=picture.verdict)
+                         for picture in self.pictures],
             "joint": [dict(known_of(joint), verdict=joint.verdict) for joint in self.joint],
+            "runs": [dict(notebook=fresh.notebook, data_sha256=fresh.result.data_sha256,
+                          order_sha256=fresh.result.order_sha256)
+                     for fresh in self.notebooks if fresh.result is not None],
         }, indent=1) + "\n"
 
     def __str__(self) -> str:
@@ -115,6 +141,8 @@ class Reproduction:
                   f.judgement + ("" if f.percentile is None else
                                  f", percentile {f.percentile:.0f}"))
                  for f in self.figures]
+        rows += [(p.notebook, "picture", f"{p.published:,} {p.unit}", f"{p.identical:,} identical",
+                  p.verdict) for p in self.pictures]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
@@ -165,11 +193,16 @@ def _reproduced(own: Notebook, ctx: mx.Context, exact: bool, runs: int) -> Noteb
     """A fresh run of one notebook."""
     with numpy_semantics(own.numpy_semantics):
         cells, result = fresh_cells(own, ctx)
-    document = published.document(own.name)
-    figures = [figure for was, cell in zip(document["cells"], cells, strict=True)
-               for figure in compare_cell(own.name, was, cell.reproduced, cell.reason, exact)]
-    fresh = NotebookReproduction(own.name, tuple(figures), tuple(cells), result)
+    fresh = NotebookReproduction(own.name, judged(cells, exact), tuple(cells),
+                                 compare_picture(own), result)
     return _among(fresh, runs) if runs else fresh
+
+
+def judged(cells: Sequence[Cell], exact: bool) -> tuple[Figure, ...]:
+    """The figures in all cells of a notebook, each with its verdict; see `compare_cell`."""
+    return tuple(figure for cell, was in zip(
+        cells, published.document(cells[0].notebook)["cells"], strict=True)
+        for figure in compare_cell(cell.notebook, was, cell.reproduced, exact))
 
 
 def _among(fresh: NotebookReproduction, runs: int) -> NotebookReproduction:

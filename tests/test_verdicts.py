@@ -1,0 +1,181 @@
+"""A figure that differs is one figure that differs, in every form of the report."""
+import json
+import random
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from d2l_linreg import d2l, published, reproduce
+from d2l_linreg.cli import main
+from d2l_linreg.reproduction import reports
+from d2l_linreg.reproduction.figures import compare_cell, other_words
+from d2l_linreg.reproduction.reproduce import judged
+
+CELLS = [(notebook, cell) for notebook in published.NOTEBOOKS
+         for cell in published.document(notebook)["cells"]]
+
+# By NumPy's ways of printing: what a figure can become, if only in its characters
+CHANGES = {
+    "sign": lambda text: text[1:] if text.startswith("-") else "-" + text,
+    "length": lambda text: text + "1" if "e" not in text and "." in text else "1" + text,
+    "shorter": lambda text: re.sub(r"\d(?=e|$)", "", text, count=1) if "." in text else text + ".",
+    "exponent": lambda text: f"{float(text):.7e}",
+    "bare exponent": lambda text: "1.e+05",
+    "nan": lambda text: "nan",
+    "inf": lambda text: "inf",
+    "-inf": lambda text: "-inf",
+    "integer": lambda text: "7",
+}
+
+
+def places(cell):
+    """Where the figures of a cell are in its text: numbers with a point, or alone on a line."""
+    found = [match.span() for match in re.finditer(
+        r"-?\d+\.\d+(?:e-\d+)?(?![.\d])|^\d+$", cell["text"], re.MULTILINE)]
+    assert len(found) == len(cell["figures"])
+    return found
+
+
+def changed(cell, number, change):
+    """The cell's text with one figure changed."""
+    start, end = places(cell)[number]
+    text = cell["text"]
+    return text[:start] + CHANGES[change](text[start:end]) + text[end:]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("notebook, cell", CELLS, ids=lambda value: (
+    value["cell"] if isinstance(value, dict) else value))
+def test_of_all_figures_just_the_one_that_changed_is_different(notebook, cell, change):
+    for number in range(len(cell["figures"])):
+        text = changed(cell, number, change)
+        if text == cell["text"]:  # the exponent form of what was printed in it
+            assert change == "exponent"
+            continue
+        figures = list(compare_cell(notebook, cell, text, exact=True))
+        different = [i for i, figure in enumerate(figures) if figure.verdict == "different"]
+        start, end = places(cell)[number]
+        assert different == [number] and other_words(cell["text"], text) is None
+        assert figures[number].published == cell["text"][start:end]
+        assert figures[number].reproduced == CHANGES[change](cell["text"][start:end])
+
+
+def realigned(text):
+    """The same words and figures with other blanks, as another column's width would give."""
+    return re.sub(r"\[ *", "[   ", text.replace(" ", "  ").replace("\n", " \n "))
+
+
+@pytest.mark.parametrize("notebook, cell", CELLS)
+def test_blanks_that_align_columns_do_not_count(notebook, cell):
+    text = realigned(cell["text"])
+    assert other_words(cell["text"], text) is None
+    assert all(figure.verdict.startswith("identical")
+               for figure in compare_cell(notebook, cell, text, exact=True))
+
+
+@pytest.mark.parametrize("was, now, line", [
+    ("label: 6.0\n", "labels: 6.0\n", "'labels:' is printed, not 'label:'"),
+    ("[1.5 2.5]", "[1.5 2.5 3.5]", "3 numbers are printed, not 2"),
+    ("[1.5 2.5]", "[1.5]", "1 numbers are printed, not 2"),
+    ("Epoch 0, batch 499. Loss: 7.5", "Epoch 1, batch 499. Loss: 7.5", "'1' is printed, not '0'"),
+    ("[1.5]\n<NDArray 1 @cpu(0)>", "[1.5]\n<NDArray 1 @gpu(0)>", "'@gpu(' is printed, not '@cpu('"),
+    ("[1.5]", "(1.5)", "'(' is printed, not '['"),
+    ("2500\n", "", "0 numbers are printed, not 1"),
+])
+def test_other_words_are_told_in_one_line(was, now, line):
+    assert line in other_words(was, now)
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A real run; where this machine rounds otherwise, with its cells as published."""
+    run = reproduce(runs=0)
+    return replace(run, notebooks=tuple(
+        with_texts(notebook, [cell.published for cell in notebook.cells])
+        for notebook in run.notebooks))
+
+
+def with_texts(notebook, texts):
+    """A notebook's reproduction, had its cells printed other texts."""
+    cells = tuple(replace(cell, reproduced=text, reason=other_words(cell.published, text))
+                  for cell, text in zip(notebook.cells, texts, strict=True))
+    return replace(notebook, cells=cells, figures=judged(cells, exact=True))
+
+
+def with_text(run, name, number, text):
+    """A run in which one cell of one notebook printed another text."""
+    return replace(run, notebooks=tuple(with_texts(notebook, [
+        text if (notebook.notebook, i) == (name, number) else cell.reproduced
+        for i, cell in enumerate(notebook.cells)]) for notebook in run.notebooks))
+
+
+def different_in_each_form(run):
+    """The names of what each form of the report calls different."""
+    table = [line for line in str(run).split("\n\n")[0].splitlines() if "  different" in line]
+    markdown = [line for line in reports.to_markdown(run).splitlines()
+                if line.startswith("|") and "different" in line]
+    html = re.findall(r'<tr class="bad">\s*<th scope="row">(.*?)</th>', reports.to_html(run))
+    junit = [case.get("name") for case in ElementTree.fromstring(
+        reports.to_junit(run).encode()).iter("testcase") if case.find("failure") is not None]
+    figures = json.loads(run.to_json())["figures"]
+    return {"table": [re.split(r"  +", line)[1] for line in table],
+            "markdown": [re.sub(r"\\", "", line.split(" | ")[1]) for line in markdown],
+            "html": html, "junit": junit,
+            "json": [f["figure"] for f in figures if f["verdict"] == "different"]}
+
+
+SAMPLE = random.Random(0).sample(
+    [(name, number, figure, change) for name in published.NOTEBOOKS
+     for number, cell in enumerate(published.document(name)["cells"])
+     for figure in range(len(cell["figures"])) for change in CHANGES], 20)
+
+
+@pytest.mark.parametrize("name, number, figure, change", SAMPLE)
+def test_every_form_calls_just_that_figure_different(fresh, name, number, figure, change):
+    cell = published.document(name)["cells"][number]
+    run = with_text(fresh, name, number, changed(cell, figure, change))
+    assert fresh.ok and not run.ok
+    assert different_in_each_form(run) == dict.fromkeys(
+        ("table", "markdown", "html", "junit", "json"), [cell["figures"][figure]])
+
+
+def test_a_cell_that_prints_other_words_says_so_once(fresh):
+    cell = published.document("d2l")["cells"][1]
+    text = cell["text"].replace("y =", "z =")
+    run = with_text(fresh, "d2l", 1, text)
+    assert not run.ok and "d2l mini-batch: ']]z=[' is printed, not ']]y=['." in run.summary
+    assert str(run).count("z=[") == 1 and str(run).count("different") == 0
+    assert [case.get("name") for case in ElementTree.fromstring(
+        reports.to_junit(run).encode()).iter("testcase") if case.find("failure") is not None
+            ] == ["cell mini-batch"]
+    assert json.loads(run.to_json())["cells"] == [dict(
+        notebook="d2l", cell="mini-batch", published=cell["text"], reproduced=text,
+        reason="']]z=[' is printed, not ']]y=['")]
+    assert reports.to_html(run).count("is printed, not") == 2  # above, and beside the text
+
+
+def test_a_cell_that_prints_fewer_numbers_has_no_reproduced_figures_and_says_so_once(fresh):
+    cell = published.document("d2l")["cells"][1]
+    run = with_text(fresh, "d2l", 1, cell["text"].rpartition(" ")[0] + "]\n")
+    rows = [line for line in str(run).split("\n\n")[0].splitlines() if "  different" in line]
+    assert len(rows) == 30 and all(re.search(r"  -  +different$", row) for row in rows)
+    assert str(run).count("29 numbers are printed, not 30") == 1
+
+
+@pytest.mark.parametrize("cell, was, now", [("example", "6.000587", "6.0005871"),
+                                            ("mini-batch", "0.8255258 ", "-inf")])
+def test_a_figure_that_differs_is_exit_status_1_and_one_line(
+        cell, was, now, monkeypatch, capsys):
+    outputs = d2l.outputs
+
+    def faulty(*arguments):
+        texts = outputs(*arguments)
+        text = texts[cell]
+        return dict(texts, **{cell: lambda: text().replace(was, now, 1)})
+
+    monkeypatch.setattr(d2l, "outputs", faulty)
+    assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 1
+    assert len([line for line in capsys.readouterr().out.splitlines()
+                if line.endswith("different")]) == 1
