@@ -73,10 +73,6 @@ AVERAGES = "^10 of straight_dope moving average to rounding$"
 MXNET_1 = MXNETS[:-1]
 EXPLANATIONS = (
     Explanation(
-        {"family": ("aarch64",)}, AVERAGES, 3e-5,
-        "Arm's kernels of OpenBLAS add in another order. The ten moving averages, printed to 12 "
-        "digits, show it; data, pictures and d2l's training figures do not."),
-    Explanation(
         {"kernel": ("Prescott", "Sandybridge")}, AVERAGES, 6.4e-6,
         "the kernel has no fused multiply-add, so dot products round otherwise. The ten moving "
         "averages, printed to 12 digits, show it; d2l's losses and errors of w and b do not."),

@@ -103,11 +103,25 @@ def foreign_mxnet(tmp_path):
     return os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
 
 
-def test_a_native_library_that_does_not_load_says_which_platforms_have_wheels(foreign_mxnet):
-    finished = python("import d2l_linreg.d2l", PYTHONPATH=foreign_mxnet)
+@pytest.mark.parametrize("system, machine, remedy", [
+    ("Linux", "x86_64", "Wheels that load are for Linux x86-64 and macOS x86-64 (MXNet 1.9.1)."),
+    ("Linux", "aarch64", "libopenblas.so.0 libarmpl_lp64_mp.so"),
+    ("Darwin", "arm64", "MXNet has no wheel for Apple silicon"),
+    ("Windows", "AMD64", "1.7.0.post2"),
+])
+def test_a_native_library_that_does_not_load_says_what_is_true_of_the_platform(
+        system, machine, remedy, foreign_mxnet):
+    finished = python(
+        f"import platform; platform.system = lambda: {system!r}; "
+        f"platform.machine = lambda: {machine!r}; import d2l_linreg.d2l", PYTHONPATH=foreign_mxnet)
     assert finished.returncode == 1
-    assert "ImportError: MXNet's native library does not load here" in finished.stderr
-    assert "Linux x86-64 and aarch64 and macOS x86-64" in finished.stderr
+    (line,) = [line for line in finished.stderr.splitlines() if line.startswith("ImportError")]
+    assert "MXNet's native library does not load here" in line and remedy in line
+    if machine == "aarch64":  # all that its wheel lacks, and where to put what stands in
+        assert all(f"lib{name}.so" in line for name in ("armpl_lp64_mp", "amath", "astring"))
+        assert os.path.join(foreign_mxnet.split(os.pathsep)[0], "mxnet") in line
+    else:
+        assert "aarch64" not in line
 
 
 def test_the_command_says_in_one_line_that_the_native_library_does_not_load(foreign_mxnet):

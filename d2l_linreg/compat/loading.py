@@ -7,6 +7,7 @@ thing of MXNet's that stays changed is its `random.seed`, which tells its seed i
 import contextlib
 import functools
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +18,29 @@ from typing import Any
 # Aliases of Python's own types that NumPy 1.24 dropped and MXNet still reads.
 _NUMPY_ALIASES = {"bool": bool, "int": int}
 
-_WHEELS = (
-    "MXNet's native library does not load here: {error}. Wheels that load exist for "
-    "Linux x86-64 and aarch64 and macOS x86-64 (MXNet 1.9.1) and for Windows x86-64 "
-    "(1.7.0.post2); on Apple silicon use an x86-64 Python or a Linux container."
-)
+ARM = platform.machine().lower() in ("aarch64", "arm64")
+
+# What to do where MXNet's native library does not load, by system and kind of CPU
+_REMEDIES = {
+    ("Linux", True):
+        "MXNet's wheel for Linux aarch64 is linked with libarmpl_lp64_mp.so, libamath.so and "
+        "libastring.so, which are Arm's and come neither with it nor from PyPI. OpenBLAS can stand "
+        "in: install Debian's libopenblas0, liblapacke and libgomp1; then, in {folder}, "
+        "ln -s /usr/lib/aarch64-linux-gnu/libopenblas.so.0 libarmpl_lp64_mp.so; "
+        "ln -s /usr/lib/aarch64-linux-gnu/liblapacke.so.3 libamath.so; "
+        "ln -s /lib/aarch64-linux-gnu/libm.so.6 libastring.so",
+    ("Darwin", True):
+        "MXNet has no wheel for Apple silicon; use an x86-64 Python, or Linux in a container",
+    ("Windows", False): "The newest wheel for Windows is MXNet 1.7.0.post2, for x86-64",
+}
+_WHEELS = "Wheels that load are for Linux x86-64 and macOS x86-64 (MXNet 1.9.1)"
+
+
+def _does_not_load(error: Exception, spec: ModuleSpec | None) -> str:
+    remedy = _REMEDIES.get((platform.system(), ARM), _WHEELS)
+    folder = os.path.dirname(spec.origin) if spec is not None and spec.origin else "mxnet's folder"
+    return (f"MXNet's native library does not load here: {error}. "
+            + remedy.format(folder=folder) + ".")
 
 
 def cpu_has_fma() -> bool:
@@ -94,7 +113,7 @@ class MXNetFinder:
                 with _fma_kernel():
                     execute(module)
             except (OSError, RuntimeError) as error:
-                raise ImportError(_WHEELS.format(error=error)) from error
+                raise ImportError(_does_not_load(error, module.__spec__)) from error
         note_seeds(module)
         self.prepared = True
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import mxnet as mx
 
 from . import streams
-from .loading import cpu_has_fma, finder, note_seeds
+from .loading import ARM, cpu_has_fma, finder, note_seeds
 
-# Kernels seen to agree bit for bit over whole training runs of both notebooks.
-FMA_KERNELS = ("Haswell", "Zen", "SkylakeX")
+# OpenBLAS's kernels that were seen to agree bit for bit over whole training runs of both
+# notebooks, on the kind of CPU that this is.
+EXACT_KERNELS = ("armv8", "neoversen1") if ARM else ("Haswell", "Zen", "SkylakeX")
 
 _IMPORTED_EARLIER = (
     "mxnet was imported before d2l_linreg, so its OpenBLAS runs the {kernel} kernel, "
-    "which has no fused multiply-add: data and labels stay exact, the training figures "
+    "which has no fused multiply-add: data and pictures stay exact, the training figures "
     "agree with the published ones only to rounding. Import d2l_linreg first, or set "
     "OPENBLAS_CORETYPE=Haswell before Python starts."
 )
@@ -34,7 +35,7 @@ def blas_kernel() -> str | None:
 if not finder.prepared:
     note_seeds(mx)
     streams.restart(None)
-    if cpu_has_fma() and blas_kernel() not in (*FMA_KERNELS, None):
+    if cpu_has_fma() and blas_kernel() not in (*EXACT_KERNELS, None):
         warnings.warn(_IMPORTED_EARLIER.format(kernel=blas_kernel()), stacklevel=2)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy
 
 from .. import __version__
-from ..compat.loading import cpu_has_fma
-from ..compat.mxnet import FMA_KERNELS, blas_kernel, mx
+from ..compat.loading import ARM, cpu_has_fma
+from ..compat.mxnet import EXACT_KERNELS, blas_kernel, mx
 from ..contexts import as_context, num_gpus
 
 # Releases, as mxnet.__version__ names them, seen to print all 67 figures as published.
@@ -26,14 +26,15 @@ def describe() -> dict[str, str]:
         "numpy": numpy.__version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "CPU has AVX2 and FMA": "yes" if cpu_has_fma() else "no",
+        "CPU": "ARM, which has fused multiply-add" if ARM else (
+            f"{'has' if cpu_has_fma() else 'lacks'} AVX2 and FMA"),
         "BLAS kernel": blas_kernel() or "unknown (this MXNet does not tell)",
         "contexts": f"cpu, {num_gpus()} GPUs; auto is {as_context('auto')}",
     }
 
 
 def shortfalls(ctx: Any = "auto") -> list[str]:
-    """What keeps the training figures from being exact here; data and labels always are.
+    """What keeps the training figures from being exact here; data and pictures always are.
 
     Parameters
     ----------
@@ -47,16 +48,16 @@ def shortfalls(ctx: Any = "auto") -> list[str]:
     """
     found = []
     kernel = blas_kernel()
-    if not cpu_has_fma():
+    if not (ARM or cpu_has_fma()):
         found.append("This CPU has no AVX2 and FMA (or NumPy does not see them): training "
                      "figures agree to rounding.")
     elif kernel is None:
         found.append("This MXNet does not tell its BLAS kernel: training figures may be exact, or "
                      "agree to rounding.")
-    elif kernel not in FMA_KERNELS:
-        found.append(f"The BLAS kernel {kernel} is not one of {', '.join(FMA_KERNELS)}, seen to be "
-                     "exact: training figures agree to rounding. Unset OPENBLAS_CORETYPE, and "
-                     "import d2l_linreg before mxnet.")
+    elif kernel not in EXACT_KERNELS:
+        found.append(f"The BLAS kernel {kernel} is not one of {', '.join(EXACT_KERNELS)}, seen to "
+                     "be exact: training figures agree to rounding. Unset OPENBLAS_CORETYPE"
+                     + ("." if ARM else ", and import d2l_linreg before mxnet."))
     if mx.__version__ not in EXACT_MXNET:
         found.append(f"MXNet {mx.__version__} is not one of {', '.join(EXACT_MXNET)}, seen to be "
                      "exact: training figures agree to rounding.")

@@ -34,7 +34,8 @@ TESTS = {
     "arguments": "training", "d2l": "vocabulary", "settings": "training",
     "straight_dope": "vocabulary",
     # compat
-    "loading": "import", "mxnet": "import", "printing": "period", "streams": "oracle",
+    "loading": "import", "mxnet": "import", "pictures": "pictures", "printing": "period",
+    "streams": "streams",
     # distributed
     "group": "launch", "node": "launch",
     # engines
@@ -43,8 +44,8 @@ TESTS = {
     # originals
     "as_published": "period",
     # reproduction
-    "cells": "reproduction", "environment": "reproduction", "figures": "reproduction",
-    "reproduce": "reproduction",
+    "cells": "reproduction", "environment": "reproduction", "figures": "verdicts",
+    "reproduce": "verdicts",
     # training
     "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
     "plan": "training", "result": "training", "train": "training", "transcript": "training"}
@@ -114,6 +115,9 @@ def caught_by(fault):
                        if joint["verdict"] == "unusual"]
             return "reproduce: " + ", ".join(
                 ([f"{different} different"] if different else [])
+                + [f"{cell['notebook']} {cell['cell']}" for cell in found["cells"]]
+                + [f"{picture['published'] - picture['identical']} {picture['unit']}"
+                   for picture in found["pictures"] if picture["verdict"] == "different"]
                 + [f"{notebook} unusual" for notebook in unusual])
         finished = python(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
                           *("tests/" + name for name in tests(fault)))
