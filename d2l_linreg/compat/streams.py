@@ -201,10 +201,11 @@ class Stream:
         used = hits[first[:, None] + numpy.arange(pairs)]
         last = numpy.take_along_axis(used, due[:, None] - 1, axis=1)[:, 0]
         _take(engines, numpy.where(due > 0, 2 * (last - rows + 1), 0))
-        r2 = r2[used.reshape(-1)]
+        used = used.reshape(-1)
+        xy, r2 = xy.take(used, axis=0), r2.take(used)
         factor = numpy.sqrt(float32(-2) * logf(r2) / r2)
-        yx = xy[used.reshape(-1), ::-1][:, :self.of_pair]
-        return (yx * factor[:, None]).reshape(len(engines), -1)[:, :count]
+        y_first = xy[:, ::-1][:, :self.of_pair]
+        return (y_first * factor[:, None]).reshape(len(engines), -1)[:, :count]
 
 
 def _uniform(engines: list[_Engine], count: int, due: numpy.ndarray) -> numpy.ndarray:

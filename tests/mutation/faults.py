@@ -20,7 +20,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("the logarithm has one form only", "compat/streams.py",
      "(mantissa >= 0x30a3d0) & (mantissa <= 0x35c288)", "mantissa < 0"),
     ("of each pair x comes before y", "compat/streams.py",
-     "xy[used.reshape(-1), ::-1][:, :self.of_pair]", "xy[used.reshape(-1)][:, :self.of_pair]"),
+     "xy[:, ::-1][:, :self.of_pair]", "xy[:, :self.of_pair]"),
     ("2019's stream uses both numbers of a pair", "compat/streams.py",
      "2019: Stream(127 * seed, 1024, 1)", "2019: Stream(127 * seed, 1024, 2)"),
     ("2017's stream has as many engines as 2019's", "compat/streams.py",
