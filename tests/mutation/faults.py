@@ -17,7 +17,7 @@ FAULTS = [Fault(*fault) for fault in (
      "stream(2017).normal((num_examples, 2))", "stream(2019).normal((num_examples, 2))"),
     ("the logarithm is rounded from float64's", "compat/streams.py",
      "float32(-2) * logf(r2) / r2", 'float32(-2) * numpy.log(r2.astype("f8")).astype("f4") / r2'),
-    ("the logarithm has one form only", "compat/streams.py",
+    ("the logarithm has one form only", "compat/logf.py",
      "(mantissa >= 0x30a3d0) & (mantissa <= 0x35c288)", "mantissa < 0"),
     ("of each pair x comes before y", "compat/streams.py",
      "xy[:, ::-1][:, :self.of_pair]", "xy[:, :self.of_pair]"),

@@ -34,8 +34,7 @@ TESTS = {
     "arguments": "training", "d2l": "vocabulary", "settings": "training",
     "straight_dope": "vocabulary",
     # compat
-    "loading": "import", "mxnet": "import", "pictures": "pictures", "printing": "period",
-    "streams": "streams",
+    "loading": "import", "logf": "streams", "mxnet": "import", "printing": "period",
     # distributed
     "group": "launch", "node": "launch",
     # engines
