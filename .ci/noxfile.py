@@ -200,7 +200,7 @@ print(mx.nd.random.normal(shape=(3, 4)).asnumpy()[0, 2])""", LD_PRELOAD=library)
     judge(session, [cell])
 
 
-@nox.session(tags=["ci"])
+@nox.session
 def aarch64(session):
     """Linux aarch64 under qemu, where that is installed."""
     with tempfile.TemporaryDirectory() as folder:
