@@ -154,7 +154,8 @@ def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
     """Train afresh on real MXNet and hold every published figure against what comes out.
 
     The authors' shuffles were never recorded; mini-batches and training figures come out
-    under orders found by search, which are not the authors' own.
+    under orders found by search, which are not the authors' own. The data are drawn as a scatter
+    plot, too, and compared with the one that was published, by its points or its pixels.
 
     Parameters
     ----------
@@ -175,8 +176,8 @@ def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
     ------
     ArgumentError
         If the notebook is unknown, `runs` is not as above or, as a ContextError, `ctx` is
-        not there. A computation that fails raises nothing: its figures are "different", with
-        the reason.
+        not there. A computation that fails raises nothing: its figures are "different", and
+        its cell or picture has the reason.
     """
     names = published.NOTEBOOKS if notebook is None else (known(notebook).name,)
     if as_integer("runs", runs, 0) and runs < monte_carlo.MIN_RUNS:
