@@ -308,7 +308,7 @@ def measure(session, LD_PRELOAD=None, **chosen):
 
 def found(session, finished, path):
     """The contents of a cell: what a reproduction that has finished wrote there."""
-    if not os.path.exists(path):
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
         session.log(finished.stdout[-TAIL:])
         if finished.returncode < 0:
             return without_figures(signal.Signals(-finished.returncode).name)
