@@ -300,6 +300,7 @@ def measure(session, LD_PRELOAD=None, **chosen):
                        **environment)
         cell = found(session, finished, path)
     if "of" in cell:
+        cell["versions"] = versions(session)
         cell["problems"] += [(f"{name} has no effect", None)
                              for name, setting in sorted(chosen.items())
                              if not re.search(setting.says, finished.stdout, re.MULTILINE)]
@@ -330,8 +331,8 @@ def found(session, finished, path):
     for (notebook, name, verdict), those in others.items():
         problems.append((f"{len(those)} of {notebook} {name} {verdict}",
                          max(map(deviation, those))))
-    return dict(CPU, machine=MACHINE, versions=versions(session), problems=problems,
-                of=len(figures), identical=len(figures) - sum(map(len, others.values())))
+    return dict(CPU, machine=MACHINE, problems=problems, of=len(figures),
+                identical=len(figures) - sum(map(len, others.values())))
 
 
 def deviation(figure):
