@@ -18,10 +18,12 @@ from scatter import INSIDE, PUBLISHED, inside_frame, overlap
 
 from d2l_linreg import d2l, published, reproduce
 from d2l_linreg.compat import streams
+from d2l_linreg.compat.pictures import pictures_of_then
 from d2l_linreg.compat.streams import seeded
 from d2l_linreg.originals import execution
-from d2l_linreg.reproduction import pictures, reports
+from d2l_linreg.reproduction import charts, pictures, reports
 from d2l_linreg.settings import NOTEBOOKS
+from d2l_linreg.training.examples import draw
 
 COORDINATES = published.scatter_coordinates().tolist()
 SVG = "{http://www.w3.org/2000/svg}"
@@ -243,6 +245,17 @@ def test_scatter_axes_put_ticks_where_the_published_picture_has_them(axis, publi
         else:
             at = 229 - (value - y0) / (y1 - y0) * 0.755 * 288
         assert abs(at - pixel) <= 1
+
+
+def test_ticks_are_drawn_where_the_published_picture_has_some():
+    # Of straight_dope's the topmost, at 25, is half a pixel outside the axes
+    features, labels = draw(NOTEBOOKS["straight_dope"], 2)[0]
+    with pictures_of_then():
+        drawing, file = charts.scatter(features, labels), io.StringIO()
+        drawing.savefig(file, format="svg")
+    ticks = [group.get("id")[0] for group in ElementTree.fromstring(file.getvalue()).iter(SVG + "g")
+             if group.get("id", "")[1:].startswith("tick_")]
+    assert (ticks.count("x"), ticks.count("y")) == (9, 8)
 
 
 def test_published_picture_has_its_size_and_its_frame():
