@@ -164,10 +164,11 @@ def test_a_cell_that_prints_fewer_numbers_has_no_reproduced_figures_and_says_so_
     assert str(run).count("29 numbers are printed, not 30") == 1
 
 
-@pytest.mark.parametrize("cell, was, now", [("example", "6.000587", "6.0005871"),
-                                            ("mini-batch", "0.8255258 ", "-inf")])
-def test_a_figure_that_differs_is_exit_status_1_and_one_line(
-        cell, was, now, monkeypatch, capsys):
+@pytest.mark.parametrize("cell, was, now, line", [
+    ("example", "6.000587", "6.0005871", "6.000587 6.0005871 different"),
+    ("mini-batch", "0.8255258 ", "-inf", "0.8255258 -inf different"),
+    ("example", "label", "labels", "d2l example: ']labels:' is printed, not ']label:'.")])
+def test_what_differs_is_exit_status_1_and_one_line(cell, was, now, line, monkeypatch, capsys):
     outputs = d2l.outputs
 
     def faulty(*arguments):
@@ -177,5 +178,6 @@ def test_a_figure_that_differs_is_exit_status_1_and_one_line(
 
     monkeypatch.setattr(d2l, "outputs", faulty)
     assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 1
-    assert len([line for line in capsys.readouterr().out.splitlines()
-                if line.endswith("different")]) == 1
+    told = [row for row in capsys.readouterr().out.splitlines()
+            if row.endswith("different") or "is printed, not" in row]
+    assert len(told) == 1 and " ".join(told[0].split()).endswith(line)
