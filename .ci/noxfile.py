@@ -185,11 +185,11 @@ def settings(session, mxnet):
 def old_libm(session, mxnet):
     """What C libraries computed until 2018, preloaded."""
     forget(family="old_libm", mxnet=mxnet)
-    library = os.path.join(session.create_tmp(), "libm-of-2017.so")
+    session.chdir(session.create_tmp())
+    library = os.path.abspath("libm-of-2017.so")
     failed = install(session, ROOT, "mxnet==" + mxnet)
-    session.run(os.environ.get("CC", "cc"), "-O2", "-ffp-contract=off", "-fno-builtin", "-shared",
-                "-fPIC", os.path.join(ROOT, "tests", "fdlibm.c"), "-o", library, "-ldl",
-                external=True)
+    session.run("python", "-c", "import mxnet_0_11; mxnet_0_11.compile_old_libm('.')",
+                env={"PYTHONPATH": os.path.join(ROOT, "tests")})
     drawn = run(session, "python", "-c", """
 from d2l_linreg.compat.mxnet import mx
 print(mx.nd.random.normal(shape=(3, 4)).asnumpy()[0, 2])""", LD_PRELOAD=library).stdout

@@ -42,14 +42,22 @@ numpy.savez(sys.argv[1], **arrays)
 """
 
 
-def compare_with(arrays):
+def drawn_by_mxnet(run_python, folder, **environment):
+    """What MXNet draws in a process of its own, by name."""
+    path = folder / "drawn.npz"
+    run_python(DRAW.replace("sys.argv[1]", repr(str(path))), **environment)
+    with numpy.load(path) as arrays:
+        return dict(arrays)
+
+
+def compare_with(arrays, years=(2017, 2019)):
     """Draw the same from our streams; the names of those arrays that differ."""
     different = []
     for seed in SEEDS:
         with seeded(seed):
             for i, shape in enumerate(SHAPES):
                 loc, scale = DISTRIBUTIONS[i % 3]
-                for year in (2017, 2019):
+                for year in years:
                     ours = {"normal": stream(year).normal(shape, loc, scale),
                             "uniform": stream(year).uniform(shape, loc, loc + scale)}
                     for kind, drawn in ours.items():
@@ -62,25 +70,21 @@ def compare_with(arrays):
 
 @glibc_x86
 def test_with_todays_logf_they_are_mxnets_own_streams(run_python, tmp_path, monkeypatch):
-    run_python(DRAW.replace("sys.argv[1]", repr(str(tmp_path / "drawn.npz"))))
-    with numpy.load(tmp_path / "drawn.npz") as arrays:
-        arrays = dict(arrays)
-        assert len(arrays) == 4 * len(SEEDS) * len(SHAPES)
-        assert [name for name in compare_with(arrays) if "uniform" in name] == []
-        assert compare_with(arrays) != []  # its logf is not the authors'
-        logf = ctypes.CDLL(ctypes.util.find_library("m")).logf
-        logf.restype, logf.argtypes = ctypes.c_float, [ctypes.c_float]
-        monkeypatch.setattr(streams, "logf", lambda x: numpy.array(
-            [logf(number) for number in x.tolist()], "float32"))
-        assert compare_with(arrays) == []
+    arrays = drawn_by_mxnet(run_python, tmp_path)
+    assert len(arrays) == 4 * len(SEEDS) * len(SHAPES)
+    different = compare_with(arrays)
+    assert [name for name in different if "uniform" in name] == []
+    assert different != []  # its logf is not the authors'
+    logf = ctypes.CDLL(ctypes.util.find_library("m")).logf
+    logf.restype, logf.argtypes = ctypes.c_float, [ctypes.c_float]
+    monkeypatch.setattr(streams, "logf", lambda x: numpy.array(
+        [logf(number) for number in x.tolist()], "float32"))
+    assert compare_with(arrays) == []
 
 
 @glibc_x86
 def test_mxnet_with_the_logf_of_then_draws_what_they_draw(run_python, tmp_path, old_libm):
-    run_python(DRAW.replace("sys.argv[1]", repr(str(tmp_path / "drawn.npz"))),
-               LD_PRELOAD=str(old_libm))
-    with numpy.load(tmp_path / "drawn.npz") as arrays:
-        assert compare_with(arrays) == []
+    assert compare_with(drawn_by_mxnet(run_python, tmp_path, LD_PRELOAD=str(old_libm))) == []
 
 
 def test_mxnet_0_11_with_the_logf_of_then_draws_what_the_stream_of_2017_draws(
@@ -98,17 +102,7 @@ def test_mxnet_0_11_with_the_logf_of_then_draws_what_the_stream_of_2017_draws(
                         f"nd.random_{kind}({given}, shape={shape})\n")
     drawn = mxnet_0_11.run(mxnet_0_11_wheel, program, LD_PRELOAD=str(old_libm))
     assert len(drawn) == 2 * len(SEEDS) * len(SHAPES)
-    different = []
-    for seed in SEEDS:
-        with seeded(seed):
-            for i, shape in enumerate(SHAPES):
-                loc, scale = DISTRIBUTIONS[i % 3]
-                for kind, ours in (("normal", stream(2017).normal(shape, loc, scale)),
-                                   ("uniform", stream(2017).uniform(shape, loc, loc + scale))):
-                    name = f"2017 {kind} {seed} {i}"
-                    if ours.tobytes() != drawn[name].tobytes():
-                        different.append(name)
-    assert different == []
+    assert compare_with(drawn, years=(2017,)) == []
 
 
 def test_logf_is_fdlibms_over_every_float_that_the_polar_method_has(old_libm):

@@ -39,7 +39,6 @@ _UNSEEN = (
 
 Shape = tuple[int, ...]
 
-
 _twister = numpy.random.MT19937()
 _seeder = numpy.random.RandomState(_twister)  # seeds it as C++'s std::mt19937 is seeded
 _drawing = threading.Lock()  # the one twister serves all engines, and all threads
@@ -127,7 +126,7 @@ class Stream:
         """
         return self._draw(self._normal, shape) * float32(scale) + float32(loc)
 
-    def _draw(self, numbers: "Callable[[list[_Engine], int, numpy.ndarray], numpy.ndarray]",
+    def _draw(self, numbers: Callable[[list[_Engine], int, numpy.ndarray], numpy.ndarray],
               shape: Shape) -> numpy.ndarray:
         n = math.prod(shape)
         each = -(-n // min(-(-n // 64), self.most_engines))
