@@ -6,6 +6,7 @@ import platform
 import threading
 
 import mxnet_0_11
+import mxnet_first
 import numpy
 import pytest
 
@@ -222,13 +223,9 @@ def test_a_process_that_nobody_seeded_has_seed_0(run_python):
 
 
 def test_mxnet_that_was_here_before_has_a_seed_that_nobody_saw(run_python):
-    # Aliases, as whoever imports MXNet first has to give NumPy by himself
-    drawn = run_python("""
-import numpy
-numpy.bool, numpy.int = bool, int
-import mxnet as mx
+    drawn = run_python(mxnet_first.BEGINNING + """
+mx = mxnet
 mx.random.seed(5)
-import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     from d2l_linreg import straight_dope, train
@@ -242,7 +239,8 @@ with warnings.catch_warnings(record=True) as caught:
     X, _ = straight_dope.synthetic_data(10)
     assert len([w for w in caught if "random.seed" in str(w.message)]) == 1
 print(X[0].asnumpy().tolist())
-""", OPENBLAS_CORETYPE="Haswell" if "x86" in platform.machine() else "")
+""", OPENBLAS_CORETYPE="Haswell" if "x86" in platform.machine() else "",
+                       PYTHONPATH=mxnet_first.FOLDER)
     assert drawn == f"{first_of(2017, 1)[:2]}\n"
 
 

@@ -1,13 +1,14 @@
-"""What MXNet needs to load today, given to it when it is first imported, by whomever.
+"""Where MXNet is found, and what it needs to load today, whoever imports it first.
 
-A current NumPy lacks an alias that MXNet reads, and MXNet's OpenBLAS does not know current
-CPUs. An import hook mends both around the import of `mxnet`; until then nothing changes. The one
-thing of MXNet's that stays changed is its `random.seed`, which tells its seed in passing.
+The wheel of MXNet that came with this package lies unpacked beside it, and is found where no other
+MXNet is installed. A current NumPy lacks names that MXNet reads, and MXNet's OpenBLAS does not know
+current CPUs. An import hook mends both for MXNet alone; until it is imported nothing changes. The
+one thing of MXNet's that stays changed is its `random.seed`, which tells its seed in passing.
 """
 import contextlib
 import functools
 import os
-import platform
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -15,39 +16,40 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-# Aliases of Python's own types that NumPy 1.24 dropped and MXNet still reads.
-_NUMPY_ALIASES = {"bool": bool, "int": int}
+from .cpu import cpu_has_fma
+from .remedies import does_not_load
 
-ARM = platform.machine().lower() in ("aarch64", "arm64")
+OWN = "d2l_linreg_mxnet"  # the folder that the build put beside the package
+_PACKAGES = ("mxnet", "dmlc_tracker")  # what MXNet's wheel holds
 
-# What to do where MXNet's native library does not load, by system and kind of CPU
-_REMEDIES = {
-    ("Linux", True):
-        "MXNet's wheel for Linux aarch64 is linked with libarmpl_lp64_mp.so, libamath.so and "
-        "libastring.so, which are Arm's and come neither with it nor from PyPI. OpenBLAS can stand "
-        "in: install Debian's libopenblas0, liblapacke and libgomp1; then, in {folder}, "
-        "ln -s /usr/lib/aarch64-linux-gnu/libopenblas.so.0 libarmpl_lp64_mp.so; "
-        "ln -s /usr/lib/aarch64-linux-gnu/liblapacke.so.3 libamath.so; "
-        "ln -s /lib/aarch64-linux-gnu/libm.so.6 libastring.so",
-    ("Darwin", True):
-        "MXNet has no wheel for Apple silicon; use an x86-64 Python, or Linux in a container",
-    ("Windows", False): "The newest wheel for Windows is MXNet 1.7.0.post2, for x86-64",
-}
-_WHEELS = "Wheels that load are for Linux x86-64 and macOS x86-64 (MXNet 1.9.1)"
+_HALF_IMPORTED = ("an import of mxnet has failed in this process before, and left parts of it "
+                  "behind; start a new process, and import d2l_linreg first")
+_WRONG_VERSION = (
+    "MXNet {version}, in {folder}, is not one of 1.7.0 to 2.0, with which d2l_linreg works; remove "
+    "it, with `pip uninstall mxnet`, and the MXNet that came with d2l_linreg is used")
 
 
-def _does_not_load(error: Exception, spec: ModuleSpec | None) -> str:
-    remedy = _REMEDIES.get((platform.system(), ARM), _WHEELS)
-    folder = os.path.dirname(spec.origin) if spec is not None and spec.origin else "mxnet's folder"
-    return (f"MXNet's native library does not load here: {error}. "
-            + remedy.format(folder=folder) + ".")
+def own_folders() -> list[str]:
+    """Where the MXNet that came with this package may be: on the path, or beside a checkout."""
+    beside = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return [os.path.abspath(os.path.join(entry, OWN)) for entry in [*sys.path, beside]]
 
 
-def cpu_has_fma() -> bool:
-    """Whether this CPU has AVX2 and FMA, which OpenBLAS's Haswell kernel needs."""
-    from numpy.core._multiarray_umath import __cpu_features__ as features
+def check_version(folder: str) -> None:
+    """See that the MXNet in a folder is one that this package works with.
 
-    return bool(features.get("AVX2") and features.get("FMA3"))
+    Raises
+    ------
+    ImportError
+        If it is not.
+    """
+    try:
+        with open(os.path.join(folder, "libinfo.py"), encoding="utf-8") as file:
+            version = re.search(r'^__version__ = "((\d+)\.(\d+).*)"', file.read(), re.MULTILINE)
+    except OSError:  # whatever this is, its import will tell
+        return
+    if version and not (1, 7) <= (int(version[2]), int(version[3])) < (2, 1):
+        raise ImportError(_WRONG_VERSION.format(version=version[1], folder=folder))
 
 
 @contextlib.contextmanager
@@ -61,17 +63,6 @@ def _fma_kernel() -> Iterator[None]:
         yield
     finally:
         del os.environ["OPENBLAS_CORETYPE"]
-
-
-def _restore_numpy_aliases() -> None:
-    import numpy
-
-    if numpy.__version__.split(".")[0] != "1":
-        raise ImportError(f"MXNet reads names that NumPy 2 dropped, and NumPy {numpy.__version__} "
-                          "is installed; pip install 'numpy<2'")
-    for name, alias in _NUMPY_ALIASES.items():
-        if not hasattr(numpy, name):
-            setattr(numpy, name, alias)
 
 
 def note_seeds(mxnet: ModuleType) -> None:
@@ -88,34 +79,59 @@ def note_seeds(mxnet: ModuleType) -> None:
     mxnet.random.seed = seed
 
 
+def _run_module(execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
+    from .numpy_of_then import give
+
+    give(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MXNet's old syntax, and of what is to leave Python
+        execute(module)
+
+
 class MXNetFinder:
-    """Finds `mxnet` as Python would, and prepares for its execution."""
+    """Finds MXNet's packages as Python would, else in the own folder; prepares its modules."""
 
     prepared = False  # whether it was this finder that MXNet came by
 
     def find_spec(self, name: str, path: Sequence[str] | None = None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find MXNet; of everything else, nothing."""
-        if name != "mxnet":
+        """Find a module of MXNet's; of everything else, nothing."""
+        package = name.partition(".")[0]
+        if package not in _PACKAGES:
             return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
+        found = (finder.find_spec(name, path, target) for finder in sys.meta_path
+                 if finder is not self)
+        spec = next((spec for spec in found if spec is not None
+                     and (spec.origin is not None or name != package)), None)  # not a mere folder
+        if spec is None and name == package:
+            spec = PathFinder.find_spec(name, own_folders(), target)
+        if package == "mxnet" and spec is not None and spec.loader is not None:
+            run = self._run if name == "mxnet" else _run_module
             # An attribute of this one loader, which Python makes anew for each import
-            vars(spec.loader)["exec_module"] = lambda module: self._execute(execute, module)
+            vars(spec.loader)["exec_module"] = functools.partial(run, spec.loader.exec_module)
         return spec
 
-    def _execute(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what NumPy dropped, and of MXNet's old syntax
-            _restore_numpy_aliases()
-            try:
-                with _fma_kernel():
-                    execute(module)
-            except (OSError, RuntimeError) as error:
-                raise ImportError(_does_not_load(error, module.__spec__)) from error
+    def _run(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
+        if _parts():
+            raise ImportError(_HALF_IMPORTED)
+        origin = module.__file__
+        if origin is not None:
+            check_version(os.path.dirname(origin))
+        try:
+            with _fma_kernel():
+                _run_module(execute, module)
+        except BaseException as error:
+            for name in _parts():  # so that the next try tells the same
+                del sys.modules[name]
+            if isinstance(error, (OSError, RuntimeError)):
+                raise ImportError(does_not_load(error, origin)) from error
+            raise
         note_seeds(module)
         self.prepared = True
+
+
+def _parts() -> list[str]:
+    return [name for name in sys.modules if name.startswith("mxnet.")]
 
 
 finder = MXNetFinder()

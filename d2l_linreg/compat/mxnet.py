@@ -1,13 +1,15 @@
 """The one door to MXNet: everything else in the package takes `mx` from here."""
 import contextlib
 import ctypes
+import os
 import warnings
 from collections.abc import Iterator
 
 import mxnet as mx
 
 from . import streams
-from .loading import ARM, cpu_has_fma, finder, note_seeds
+from .cpu import ARM, cpu_has_fma
+from .loading import check_version, finder, note_seeds
 
 # OpenBLAS's kernels that were seen to agree bit for bit over whole training runs of both
 # notebooks, on the kind of CPU that this is.
@@ -33,6 +35,7 @@ def blas_kernel() -> str | None:
 
 
 if not finder.prepared:
+    check_version(os.path.dirname(mx.__file__))
     note_seeds(mx)
     streams.restart(None)
     if cpu_has_fma() and blas_kernel() not in (*EXACT_KERNELS, None):

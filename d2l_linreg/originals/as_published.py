@@ -1,5 +1,6 @@
 """MXNet as it was when one of the notebooks was run, for that notebook's own code."""
 import contextlib
+import functools
 import importlib.util
 import numbers
 import random
@@ -13,7 +14,8 @@ import numpy
 from .. import d2l, published, straight_dope  # noqa: F401, before MXNet's own is replaced
 from ..compat.mxnet import mx
 from ..compat.pictures import pictures_of_then
-from ..compat.printing import default_printing, printing_of_2017
+from ..compat.printing import printing_of_2017, printing_of_2019
+from ..compat.scalars import scalar_of_then
 from ..compat.streams import of_new_process, stream
 from ..contexts import as_context
 from ..settings import Notebook, known
@@ -33,8 +35,9 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     else is plain MXNet, which has a generator of its own. `array ** 2` is the exact square, as
     it was with the C libraries of then.
 
-    Arrays and floats are printed as by the NumPy of then; figures have the size, and scatter
-    plots the axes, that they had in Jupyter. For d2l, `import d2l` works without that package.
+    Arrays and floats are printed as by the NumPy of then, and what `asscalar` gives makes float64
+    of Python's floats, as it did then; figures have the size, and scatter plots the axes, that
+    they had in Jupyter. For d2l, `import d2l` works without that package.
     For straight_dope, `NDArrayIter` shuffles once, when it is made.
 
     Shuffles whose outcome was published come out so: for d2l the first four calls of
@@ -42,8 +45,7 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     `NDArrayIter` of 10,000 rows. Those orders, but for the printed mini-batches, were found
     by search; they are not the authors' own. All other shuffles are ordinary.
 
-    Afterwards everything is as it was, the random stream included, except that a function
-    which someone gave to `numpy.set_string_function`, which keeps it to itself, is gone.
+    Afterwards everything is as it was, the random stream included.
 
     Parameters
     ----------
@@ -77,12 +79,14 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
         stack.enter_context(pictures_of_then())
         for array, square in ((mx.nd.NDArray, mx.nd.square), (mx.np.ndarray, mx.np.square)):
             stack.enter_context(patch.object(array, "__pow__", _squaring(array.__pow__, square)))
+        stack.enter_context(patch.object(mx.nd.NDArray, "asscalar", _asscalar(
+            mx.nd.NDArray.asscalar)))
         _PERIODS[own.year](stack, own)
         yield
 
 
 def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
-    stack.enter_context(default_printing())
+    stack.enter_context(printing_of_2019())
     for kind in PARAMETERS:
         _patch(stack, mx.np.random, kind, kind, own.year, ("size", "dtype", "ctx"), mx.np.array)
     stack.enter_context(patch.object(random, "shuffle", _published_shuffle(own)))
@@ -114,6 +118,15 @@ def _squaring(power: Callable[..., Any], square: Callable[..., Any]) -> Callable
         return square(array) if exact else power(array, exponent)
 
     return __pow__
+
+
+def _asscalar(plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`NDArray.asscalar`, whose outcome is one of NumPy's scalars of then."""
+    @functools.wraps(plain)
+    def asscalar(array: Any) -> Any:
+        return scalar_of_then(plain(array))
+
+    return asscalar
 
 
 def _patch(stack: contextlib.ExitStack, module: Any, name: str, kind: str, year: int,

@@ -8,7 +8,7 @@ from typing import Any
 from .. import published
 from ..arguments import as_integer
 from ..compat.mxnet import mx, numpy_semantics
-from ..compat.printing import default_printing
+from ..compat.printing import printing_of_2019
 from ..contexts import as_context
 from ..errors import ArgumentError
 from ..settings import NOTEBOOKS, Notebook, known
@@ -185,7 +185,7 @@ def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
                             "or 0 leaves them out")
     ctx = as_context(ctx)
     exact = not shortfalls(ctx)
-    with default_printing():
+    with printing_of_2019():
         return Reproduction(mx.__version__, tuple(
             _reproduced(NOTEBOOKS[name], ctx, exact, runs) for name in names))
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy
 
 from ..compat.mxnet import mx, numpy_semantics
-from ..compat.printing import str_by_default
+from ..compat.printing import str_of_2019
 from .checkpoint import Checkpoint
 from .epochs import train_epochs
 from .examples import draw
@@ -126,7 +126,7 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
             w_error = numpy.array(own.vocabulary.TRUE_W, w.dtype) - w
             b_error = numpy.array([own.vocabulary.TRUE_B], b.dtype) - b
             for line in own.error_lines:
-                transcript.say(line, w=str_by_default(w_error), b=str_by_default(b_error))
+                transcript.say(line, w=str_of_2019(w_error), b=str_of_2019(b_error))
     features, labels_ = plan.given or drawn
     return TrainResult(
         notebook=own.name, settings=plan.settings, w=w, b=float(b[0]),

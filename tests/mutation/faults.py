@@ -198,7 +198,7 @@ FAULTS = [Fault(*fault) for fault in (
      "0.99 * self.moving_loss + 0.01 * loss", "0.98 * self.moving_loss + 0.02 * loss"),
     ("moving averages are printed to 11 digits", "settings.py", ":.12g", ":.11g"),
     ("arrays are printed as today's NumPy does", "compat/printing.py",
-     'array2string(array, legacy="1.13")', "array2string(array)"),
+     '_as_float64(array), legacy="1.13")', "_as_float64(array))"),
     ("a loss that is not finite goes unnoticed", "training/epochs.py",
      "finite = numpy.isfinite(losses)", "finite = numpy.isfinite(numpy.zeros(len(losses)))"),
     # What is published

@@ -1,0 +1,67 @@
+"""NumPy as MXNet knows it, for MXNet's modules alone.
+
+MXNet reads two dozen names that NumPy has dropped since, most of them while its modules run their
+top level, `bool`, `int`, `Inf` and `compat` also when its functions run. So its modules, and no
+others, import a stand-in that has them beside all that NumPy has. NumPy itself is not touched.
+"""
+import builtins
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy
+
+
+def _raising(name: str) -> Any:
+    """What NumPy 1.20 had in the place of a financial function."""
+    def function(*arguments: Any, **keywords: Any) -> None:
+        raise RuntimeError(f"numpy.{name} left NumPy in version 1.20; numpy-financial has it")
+
+    function.__name__ = name
+    return function
+
+
+def _in1d(ar1: Any, ar2: Any, *arguments: Any, **keywords: Any) -> numpy.ndarray:
+    return numpy.isin(numpy.ravel(ar1), ar2, *arguments, **keywords)
+
+
+def _msort(a: Any) -> numpy.ndarray:
+    return numpy.sort(a, axis=0)
+
+
+class NumPyOfThen(ModuleType):
+    """NumPy, and what it had when MXNet was written."""
+
+    def __init__(self) -> None:
+        super().__init__("numpy")
+        gone: dict[str, Any] = {
+            "PZERO": 0.0, "NZERO": -0.0, "PINF": numpy.inf, "NINF": -numpy.inf, "Inf": numpy.inf,
+            "NAN": numpy.nan, "NaN": numpy.nan, "alltrue": numpy.all, "sometrue": numpy.any,
+            "product": numpy.prod, "round_": numpy.round, "in1d": _in1d, "msort": _msort,
+            "trapz": getattr(numpy, "trapezoid", None),
+            "compat": SimpleNamespace(basestring=str),
+            **{name: _raising(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")}}
+        vars(self).update({name: value for name, value in gone.items()
+                           if name not in vars(numpy)}, bool=bool, int=int, float=float)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(numpy, name)
+
+
+numpy_of_then = NumPyOfThen()
+
+
+def _import(name: str, *arguments: Any, **keywords: Any) -> ModuleType:
+    """`import`, as MXNet's modules are given it."""
+    try:
+        module = builtins.__import__(name, *arguments, **keywords)
+    except Exception as error:
+        # MXNet does without these two, and expects that one which is not there says so
+        if name.partition(".")[0] in ("scipy", "sklearn"):
+            raise ImportError(f"{name} does not import: {error!r}") from error
+        raise
+    return numpy_of_then if module is numpy else module
+
+
+def give(module: ModuleType) -> None:
+    """Have a module that has not run yet import NumPy as it was."""
+    vars(module)["__builtins__"] = dict(vars(builtins), __import__=_import)

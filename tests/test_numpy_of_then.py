@@ -1,0 +1,204 @@
+"""MXNet has the NumPy that it was written for, and everybody else the one that is installed."""
+import ast
+import glob
+import math
+import operator
+import os
+import pickle
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+
+import numpy
+import printed
+import pytest
+
+from d2l_linreg import as_published
+from d2l_linreg.compat.mxnet import mx
+from d2l_linreg.compat.numpy_of_then import numpy_of_then
+from d2l_linreg.compat.printing import printing_of_2017, printing_of_2019
+
+
+def names_read(path):
+    """The names that a source file of MXNet's reads of NumPy, and of NumPy's modules."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    aliases = {alias.asname or "numpy" for node in ast.walk(tree) if isinstance(node, ast.Import)
+               for alias in node.names if alias.name == "numpy"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "numpy" and node.level == 0:
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            names = ast.unparse(node).split(".")
+            if names[0] in aliases and all(map(str.isidentifier, names)):
+                yield ".".join(names[1:])
+
+
+def test_mxnet_finds_each_name_of_numpys_that_its_sources_read():
+    read = {name for path in Path(mx.__file__).parent.rglob("*.py") for name in names_read(path)
+            if not name.startswith("core.")}
+    assert {"bool", "PZERO", "random.normal"} <= read
+    for name in read:
+        try:
+            operator.attrgetter(name)(numpy_of_then)
+        except AttributeError:
+            # what is missing of a function or type is none of the module's
+            assert callable(operator.attrgetter(name.rpartition(".")[0])(numpy_of_then)), name
+
+
+@pytest.mark.parametrize("name, value", [
+    ("PZERO", 0.), ("NZERO", -0.), ("PINF", math.inf), ("NINF", -math.inf), ("Inf", math.inf)])
+def test_constants_are_what_they_were(name, value):
+    assert getattr(numpy_of_then, name) == value
+    assert math.copysign(1, getattr(numpy_of_then, name)) == math.copysign(1, value)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy 1's, of what it is to drop
+def test_functions_are_what_they_were():
+    assert math.isnan(numpy_of_then.NAN) and math.isnan(numpy_of_then.NaN)
+    assert numpy_of_then.bool is bool and numpy_of_then.int is int
+    assert not numpy_of_then.alltrue([1, 0]) and numpy_of_then.sometrue([1, 0])
+    assert numpy_of_then.product([2, 3]) == 6 and numpy_of_then.round_(2.567, 2) == 2.57
+    assert numpy_of_then.in1d([[1, 2], [3, 1]], [1]).tolist() == [True, False, False, True]
+    assert numpy_of_then.msort([[2, 1], [1, 2]]).tolist() == [[1, 1], [2, 2]]
+    assert numpy_of_then.trapz([1, 2, 3]) == 4
+    assert isinstance("edge", numpy_of_then.compat.basestring)
+    assert numpy_of_then.float64 is numpy.float64
+    with pytest.raises(AttributeError, match="nothing_of_numpys"):
+        numpy_of_then.nothing_of_numpys
+    for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate"):
+        with pytest.raises(RuntimeError, match="numpy.financial"):
+            getattr(numpy_of_then, name)(1)
+
+
+def test_numpys_own_names_stay_as_they_are(run_python):
+    run_python("""
+import types, warnings
+warnings.simplefilter("ignore")  # of names that NumPy is about to drop
+import numpy, numpy.testing
+for name in dir(numpy):
+    getattr(numpy, name)
+before = dict(vars(numpy))
+import d2l_linreg.d2l, mxnet, mxnet.test_utils
+import mxnet.gluon.contrib.estimator
+after = vars(numpy)
+assert {name for name in after if not isinstance(after[name], types.ModuleType)} == {
+    name for name in before if not isinstance(before[name], types.ModuleType)}
+assert all(after[name] is before[name] for name in before)
+import sys
+assert sys.modules["numpy"] is numpy
+""")
+
+
+def test_mxnet_reads_those_names_when_it_is_used(run_python):
+    run_python("""
+import d2l_linreg, mxnet as mx
+from mxnet import np, npx, test_utils
+from mxnet.gluon.contrib.estimator import EarlyStoppingHandler
+npx.set_np()
+a = np.arange(6).reshape(2, 3)
+a[a > 3] = -1  # bool
+assert a.tolist() == [[0, 1, 2], [3, -1, -1]]
+assert np.full(2, True, dtype=bool).dtype == bool
+assert np.pad(a, ((1, 1), (1, 1)), mode="constant").shape == (4, 5)  # compat
+EarlyStoppingHandler(mx.metric.Accuracy(), mode="max")  # Inf
+""")
+
+
+@pytest.mark.parametrize("package", ["scipy", "sklearn"])
+def test_a_package_too_old_for_this_numpy_does_not_stop_mxnet(package, tmp_path, run_python):
+    folder = tmp_path / package
+    folder.mkdir()
+    (folder / "__init__.py").write_text("import numpy\nnumpy.no_longer_there\n")
+    assert run_python("import d2l_linreg, mxnet; print(mxnet.nd.ones(2).sum().asscalar())",
+                      PYTHONPATH=str(tmp_path)) == "2.0\n"
+
+
+def test_warnings_as_errors_do_not_stop_a_late_import(run_python):
+    run_python("""
+import d2l_linreg, mxnet, warnings
+warnings.simplefilter("error")
+import mxnet.contrib, mxnet.test_utils, mxnet.gluon.contrib.estimator, mxnet.rnn
+""")
+
+
+# What float32 and Python's numbers made before NEP 50: float64, as of NumPy's own of 64 bits.
+OTHERS = (.01, 3, -2.5, 0.1, 10**6, 2j)
+BINARY = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.eq,
+          operator.ne)
+ORDERED = (operator.lt, operator.le, operator.gt, operator.ge, operator.floordiv, operator.mod,
+           divmod)
+
+
+@pytest.fixture
+def scalar():
+    """What `asscalar` gives: 0.1 in float32."""
+    with as_published("straight_dope"):
+        yield mx.nd.array([.1]).asscalar()
+
+
+@pytest.mark.parametrize("operate, other", [
+    (operate, other) for operate in BINARY + ORDERED for other in OTHERS
+    if operate in BINARY or not isinstance(other, complex)])  # which have no order
+def test_asscalar_makes_float64_of_pythons_numbers(scalar, operate, other):
+    value = numpy.float64(numpy.float32(.1))
+    wide = (numpy.complex128 if isinstance(other, complex) else numpy.float64)(other)
+    for operands, exact in (((scalar, other), (value, wide)), ((other, scalar), (wide, value))):
+        with numpy.errstate(invalid="ignore"):  # of a negative number's power
+            made, expected = numpy.asarray(operate(*operands)), numpy.asarray(operate(*exact))
+        # Powers differ by an ulp between NumPys; of float32 it would be 1e-7
+        numpy.testing.assert_allclose(made, expected, rtol=4e-16)
+        assert made.dtype == expected.dtype
+
+
+def test_asscalar_is_else_what_it_was(scalar):
+    assert isinstance(scalar, numpy.float32) and str(type(scalar)) == "<class 'numpy.float32'>"
+    assert (int(scalar * 50), float(scalar)) == (5, float(numpy.float32(.1)))
+    assert f"{scalar:.3f} {scalar} {scalar!r}" == "0.100 0.10000000149011612 0.1"
+    assert "%s %.2e" % (scalar, scalar) == "0.1 1.00e-01"  # noqa: UP031
+    assert hash(scalar) == hash(numpy.float32(.1))
+    assert type(pickle.loads(pickle.dumps(scalar))) is numpy.float32
+    assert numpy.array([scalar, scalar]).dtype == numpy.float32
+    for of_it in (-scalar, +scalar, abs(scalar), scalar * scalar, scalar + numpy.float32(1)):
+        assert isinstance(of_it, numpy.float32) and (.1 * of_it).dtype == numpy.float64
+    assert (scalar + True).dtype == numpy.float32
+    assert (scalar * numpy.ones(2, "float32")).dtype == numpy.float32
+    assert (mx.nd.ones(2) * scalar).dtype == numpy.float32
+    moving = .99 * 0. + .01 * scalar
+    assert moving == .01 * float(numpy.float32(.1)) and moving.dtype == numpy.float64
+
+
+def test_asscalar_is_numpys_own_again_afterwards():
+    with as_published("straight_dope"):
+        pass
+    assert type(mx.nd.array([.1]).asscalar()) is numpy.float32
+
+
+def interpreter(name):
+    """An interpreter on the path, or of pyenv's."""
+    root = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
+    found = [path for path in [shutil.which(name),
+                               *glob.glob(os.path.join(root, "versions", "*", "bin", name))]
+             if path and "shims" not in path]
+    return found[0] if found else pytest.skip(f"{name} is not here")
+
+
+@pytest.mark.parametrize("version, python, tag, printing, strs, reprs", [
+    # 1.13 printed arrays without axes by Python 2's `str`, 12 digits; they are 23 of the 24
+    ("1.13.3", "python2.7", "cp27mu", printing_of_2017, 24, 4),
+    # Two numbers of eight digits, of which 1.16 did not print the last
+    ("1.16.4", "python3.7", "cp37m", printing_of_2019, 2, 2)])
+def test_arrays_are_printed_as_by_the_numpy_of_then(version, python, tag, printing, strs, reprs,
+                                                    tmp_path):
+    try:
+        then = printed.texts_of(version, interpreter(python), tag, tmp_path)
+    except subprocess.CalledProcessError:
+        pytest.skip(f"the wheel of NumPy {version} cannot be downloaded here")
+    with printing():
+        now = printed.texts()
+    different = [(array.shape, n) for n, array in enumerate(printed.arrays())
+                 if now[n][0] != then[n][0]]
+    assert len(different) <= strs and len([1 for shape, _ in different if shape]) <= 2
+    assert sum(ours != theirs for (_, ours), (_, theirs) in zip(now, then, strict=True)) <= reprs
