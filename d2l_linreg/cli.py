@@ -118,6 +118,7 @@ def _reproduce(arguments: Namespace) -> int:
     print(reproduction)
     for name, path in wanted.items():
         write_whole(path, getattr(reports, "to_" + name)(reproduction))
+    _tell_leftovers()
     return 0 if reproduction.ok else 1
 
 
@@ -345,7 +346,16 @@ def _info(arguments: Namespace) -> int:
         print(f"{name:22}{value}")
     print()
     print("\n".join(shortfalls()) or "Nothing here keeps the published numbers from being exact.")
+    _tell_leftovers()
     return 0
+
+
+def _tell_leftovers() -> None:
+    from .reproduction.installed import leftovers
+
+    left = leftovers()
+    if left:
+        print(f"\n{left}", file=sys.stderr)
 
 
 def _add_node(commands: Any) -> None:

@@ -13,6 +13,7 @@ from exact import exact_here
 
 from d2l_linreg import __version__, d2l, published
 from d2l_linreg.cli import main
+from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.compat.streams import seeded
 from d2l_linreg.reproduction.environment import shortfalls
 from d2l_linreg.settings import NOTEBOOKS
@@ -174,6 +175,34 @@ def test_info_says_what_is_here_and_whether_numbers_can_be_exact(capsys):
     for name in ("mxnet", "numpy", "python", "platform", "BLAS kernel", "contexts"):
         assert "\n" + name in out
     assert ("Nothing here keeps" in out) == (not shortfalls())
+
+
+@pytest.fixture
+def mxnet_of_0_1_0(tmp_path):
+    """MXNet installed by pip, as a thing that something else requires."""
+    (tmp_path / "mxnet").symlink_to(os.path.dirname(mx.__file__), target_is_directory=True)
+    (tmp_path / "mxnet-1.9.1.dist-info").mkdir()
+    (tmp_path / "mxnet-1.9.1.dist-info" / "METADATA").write_text("Name: mxnet\nVersion: 1.9.1\n")
+    (tmp_path / "mxnet-1.9.1.dist-info" / "top_level.txt").write_text("mxnet\n")
+    return tmp_path
+
+
+def test_info_says_which_mxnet_is_in_use_and_how_to_be_rid_of_what_0_1_0_brought(mxnet_of_0_1_0):
+    finished = command("info", PYTHONPATH=str(mxnet_of_0_1_0))
+    with open(mx.libinfo.find_lib_path()[0], "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    assert f"installed apart (mxnet 1.9.1): libmxnet.so sha256:{digest}\n" in finished.stdout
+    assert f"\nmxnet's folder        {mxnet_of_0_1_0 / 'mxnet'}\n" in finished.stdout
+    assert "`pip uninstall mxnet`, then `pip install --upgrade numpy`" in finished.stderr
+
+
+@pytest.mark.parametrize("name, content", [
+    ("mxnet-1.9.1.dist-info/REQUESTED", ""),  # the user's wish
+    ("other-1.dist-info/METADATA", "Name: other\nVersion: 1\nRequires-Dist: mxnet>=1.8\n")])
+def test_an_mxnet_that_is_wanted_is_nothing_to_be_rid_of(name, content, mxnet_of_0_1_0):
+    (mxnet_of_0_1_0 / name).parent.mkdir(exist_ok=True)
+    (mxnet_of_0_1_0 / name).write_text(content)
+    assert command("info", PYTHONPATH=str(mxnet_of_0_1_0)).stderr == ""
 
 
 def test_info_names_a_kernel_without_fma():

@@ -1,13 +1,17 @@
 """What importing the package does to a process: no more than MXNet needs."""
+import glob
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 
+import mxnet_first
 import pytest
 
-from d2l_linreg.compat.loading import cpu_has_fma
-from d2l_linreg.compat.mxnet import blas_kernel
+from d2l_linreg.compat.cpu import cpu_has_fma
+from d2l_linreg.compat.mxnet import blas_kernel, mx
+from d2l_linreg.compat.remedies import does_not_load
 
 needs_fma = pytest.mark.skipif(not cpu_has_fma(), reason="this CPU has no AVX2 and FMA")
 UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
@@ -69,12 +73,7 @@ def test_openblas_uses_the_fma_kernel_unless_someone_chose_another(chosen, kerne
     assert python(program, **chosen).stdout.strip() in (kernel, "None")  # None: it does not tell
 
 
-MXNET_FIRST = """
-import numpy, warnings
-warnings.simplefilter("ignore")
-numpy.bool = bool
-import mxnet
-warnings.simplefilter("always")
+MXNET_FIRST = mxnet_first.BEGINNING + """
 from d2l_linreg import train, reproduce
 from d2l_linreg import d2l
 """
@@ -83,14 +82,16 @@ from d2l_linreg import d2l
 @needs_fma
 @pytest.mark.skipif(blas_kernel() is None, reason="this MXNet does not tell its BLAS kernel")
 def test_mxnet_imported_earlier_is_told_once_what_that_costs():
-    finished = python(MXNET_FIRST, OPENBLAS_CORETYPE="Prescott")
+    finished = python(MXNET_FIRST, OPENBLAS_CORETYPE="Prescott", PYTHONPATH=mxnet_first.FOLDER)
     assert finished.stderr.count("runs the Prescott kernel") == 1
     assert "Import d2l_linreg first" in finished.stderr
 
 
 @needs_fma
 def test_mxnet_imported_earlier_is_told_nothing_where_it_costs_nothing():
-    assert "only to rounding" not in python(MXNET_FIRST, OPENBLAS_CORETYPE="Haswell").stderr
+    finished = python(MXNET_FIRST, OPENBLAS_CORETYPE="Haswell", PYTHONPATH=mxnet_first.FOLDER)
+    assert finished.returncode == 0, finished.stderr
+    assert "only to rounding" not in finished.stderr
 
 
 @pytest.fixture
@@ -122,6 +123,110 @@ def test_a_native_library_that_does_not_load_says_what_is_true_of_the_platform(
         assert os.path.join(foreign_mxnet.split(os.pathsep)[0], "mxnet") in line
     else:
         assert "aarch64" not in line
+
+
+def test_a_second_try_tells_the_same(foreign_mxnet):
+    finished = python("""
+import d2l_linreg
+for _ in range(2):
+    try:
+        import mxnet
+    except ImportError as error:
+        print("native library does not load here" in str(error))
+""", PYTHONPATH=foreign_mxnet)
+    assert finished.stdout == "True\nTrue\n", finished.stderr
+
+
+# The libraries that `ldd` names for MXNet 1.9.1, and what Debian calls their packages
+@pytest.mark.parametrize("library, packages", [
+    ("libgomp.so.1", ("libgomp1", "libquadmath0")),
+    ("libquadmath.so.0", ("libgomp1", "libquadmath0"))])
+def test_a_slim_image_is_told_the_packages_that_it_lacks(library, packages, tmp_path):
+    # A Linux in which the library is not there, for this process alone
+    folders = [os.path.dirname(path) for path in glob.glob(f"/usr/lib/*/{library}")]
+    if not folders or os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("only Linux's root can take a library away for one process")
+    folder = folders[0]
+    upper, work = tmp_path / "upper", tmp_path / "work"
+    upper.mkdir()
+    work.mkdir()
+    without = (f"mount -t overlay overlay -o lowerdir={folder},upperdir={upper},workdir={work} "
+               f"{folder} || exit 77; rm {folder}/{library}; exec \"$@\"")
+    finished = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", without, "sh", sys.executable, "-m", "d2l_linreg",
+         "info"], env=UNSET, capture_output=True, text=True, cwd=tempfile.gettempdir())
+    if finished.returncode == 77:
+        pytest.skip("this system mounts nothing for one process")
+    assert finished.returncode == 1 and finished.stderr.startswith("d2l-linreg: MXNet's native")
+    assert f"{library}: cannot open shared object file" in finished.stderr
+    assert all(package in finished.stderr for package in packages)
+
+
+MISSING = "{}: cannot open shared object file: No such file or directory"
+
+
+@pytest.mark.parametrize("library, remedy", [
+    ("libopenblas.so.0", "take 1.8.0.post0"), ("libcuda.so.1", "docs/gpu.md"),
+    ("libcudnn.so.8", "docs/gpu.md"), ("libnccl.so.2", "docs/gpu.md")])
+def test_what_a_build_lacks_has_a_remedy_of_its_own(library, remedy):
+    assert remedy in does_not_load(OSError(MISSING.format(library)), "/mxnet/__init__.py")
+
+
+FIND = "import d2l_linreg, importlib.util; print(importlib.util.find_spec('mxnet').origin)"
+
+
+def test_an_mxnet_that_someone_installed_is_taken_before_ours(foreign_mxnet):
+    origin = python(FIND, PYTHONPATH=foreign_mxnet).stdout.strip()
+    assert origin == os.path.join(foreign_mxnet.split(os.pathsep)[0], "mxnet", "__init__.py")
+
+
+def test_a_mere_folder_of_the_name_is_not_mxnet(tmp_path):
+    (tmp_path / "mxnet").mkdir()
+    assert python(FIND, PYTHONPATH=str(tmp_path)).stdout.strip() == mx.__file__
+
+
+def test_an_mxnet_that_another_finder_knows_is_taken_too(foreign_mxnet):
+    folder = foreign_mxnet.split(os.pathsep)[0]
+    finished = python("""
+import os, sys
+from importlib.machinery import PathFinder
+class Finder:
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, [os.environ["ELSEWHERE"]]) if name == "mxnet" else None
+sys.meta_path.insert(0, Finder)
+""" + FIND, ELSEWHERE=folder)
+    assert finished.stdout.strip() == os.path.join(folder, "mxnet", "__init__.py")
+
+
+@pytest.mark.parametrize("version, works", [
+    ("0.11.0", False), ("1.6.0", False), ("1.7.0", True), ("1.9.1", True), ("2.0.0beta1", True),
+    ("2.1.0", False)])
+def test_another_version_of_mxnet_is_refused_before_it_runs(version, works, tmp_path):
+    package = tmp_path / "mxnet"
+    package.mkdir()
+    (package / "__init__.py").write_text("print('runs')\nraise ImportError('of its own')\n")
+    (package / "libinfo.py").write_text(f'# what it is\n__version__ = "{version}"\n')
+    finished = python("import d2l_linreg.d2l", PYTHONPATH=str(tmp_path))
+    assert (finished.stdout == "runs\n") == works
+    if not works:
+        assert f"MXNet {version}, in {package}, is not one of 1.7.0 to 2.0" in finished.stderr
+        assert "pip uninstall mxnet" in finished.stderr
+
+
+def test_what_a_failed_import_left_behind_is_recognised():
+    finished = python("""
+import numpy
+for name in {"PZERO", "NZERO"} & set(vars(numpy)):
+    delattr(numpy, name)
+try:
+    import mxnet
+except AttributeError:
+    pass
+import d2l_linreg.d2l
+""", PYTHONPATH=mxnet_first.FOLDER)
+    last = finished.stderr.splitlines()[-1]
+    assert last == ("ImportError: an import of mxnet has failed in this process before, and left "
+                    "parts of it behind; start a new process, and import d2l_linreg first")
 
 
 def test_the_command_says_in_one_line_that_the_native_library_does_not_load(foreign_mxnet):
