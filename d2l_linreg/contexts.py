@@ -6,14 +6,9 @@ from typing import Any
 from .arguments import as_integer
 from .compat.mxnet import mx
 from .errors import ContextError
+from .gpu_builds import advice
 
 Context = type(mx.cpu())  # MXNet 2 calls it Device, and mx.Context is a function there
-
-_GPU_BUILD = (
-    "mxnet-cu112 or mxnet-cu117, 1.9.1, sees NVIDIA GPUs (Linux, with CUDA 11 and cuDNN 8 "
-    "libraries); the docs say how to install it in place of mxnet"
-)
-
 
 def num_gpus() -> int:
     """How many GPUs this build of MXNet sees; a build without CUDA, or with no driver, none."""
@@ -63,7 +58,8 @@ def _auto() -> mx.Context:
     failure = _failure(ctx) if ctx != mx.cpu() else None
     if failure is None:
         return ctx
-    warnings.warn(f"{ctx} does not work, so the CPU is used: {failure}", stacklevel=5)
+    warnings.warn(f"{ctx} does not work, so the CPU is used: {failure}. Which build would: "
+                  f"{advice()}", stacklevel=5)
     return mx.cpu()
 
 
@@ -99,11 +95,11 @@ def as_context(ctx: Any) -> mx.Context:
         if ctx.device_id >= num_gpus():
             raise ContextError(
                 f'ctx is "{ctx}", but this build of MXNet ({mx.__version__}) sees {num_gpus()} '
-                f'GPUs; use "cpu" or "auto", or another build: {_GPU_BUILD}')
+                f'GPUs; use "cpu" or "auto", or another build: {advice()}')
         failure = _failure(ctx)
         if failure:
             raise ContextError(f'ctx is "{ctx}", which MXNet sees but cannot use: {failure}; use '
-                               '"cpu" or "auto"')
+                               f'"cpu" or "auto", or another build: {advice()}')
     return ctx
 
 

@@ -1,10 +1,13 @@
 """Choosing a device."""
+import os
+import re
 import warnings
 
 import pytest
 
-from d2l_linreg import ContextError, contexts, train, try_all_gpus, try_gpu
+from d2l_linreg import ContextError, contexts, gpu_builds, train, try_all_gpus, try_gpu
 from d2l_linreg.compat.mxnet import mx
+from d2l_linreg.reproduction import environment
 
 without_gpu = pytest.mark.skipif(contexts.num_gpus() > 0, reason="this MXNet sees a GPU")
 
@@ -26,8 +29,49 @@ def test_without_a_gpu_auto_is_the_cpu_and_says_nothing():
 @without_gpu
 @pytest.mark.parametrize("ctx", ["gpu", "gpu(1)", mx.gpu(0)])
 def test_a_gpu_that_is_not_there_is_refused_with_the_remedy(ctx):
-    with pytest.raises(ContextError, match=r"sees 0 GPUs; use \"cpu\" or \"auto\".*mxnet-cu112"):
+    with pytest.raises(ContextError, match=r"sees 0 GPUs; use \"cpu\" or \"auto\".*mxnet-cu1"):
         train(ctx=ctx)
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """Have the machine say, as NVIDIA's driver does, which GPUs it has."""
+    def say(*lines, status=0):
+        command = tmp_path / "nvidia-smi"
+        command.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines)
+                           + f"exit {status}\n")
+        command.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    return say
+
+
+# What each has is NVIDIA's to say, which builds have code for it their wheels': see gpu_builds.
+@pytest.mark.parametrize("name, capability, served", [
+    ("Tesla K80", "3.7", False), ("Tesla M60", "5.2", True), ("Tesla T4", "7.5", True),
+    ("NVIDIA A100-SXM4-40GB", "8.0", True), ("NVIDIA L4", "8.9", True),
+    ("NVIDIA H100 80GB HBM3", "9.0", False), ("NVIDIA B200", "10.0", False),
+    ("NVIDIA GeForce RTX 5090", "12.0", False)])
+def test_no_build_is_advised_that_has_no_code_for_the_gpu(name, capability, served, driver):
+    driver(f"{name}, {capability}", f"{name}, {capability}")
+    assert gpu_builds.gpus() == [(name, capability)] * 2
+    said = gpu_builds.advice()
+    assert said.count(name) == 1 and f"compute capability {capability}" in said
+    assert ("mxnet-cu112 or mxnet-cu117" in said) == served
+    assert ("no build of MXNet 1.9.1 runs there" in said) != served
+    with pytest.raises(ContextError, match=re.escape(said)):
+        contexts.as_context("gpu(9)")
+    assert environment.describe()["GPU 1"].startswith(f"{name}, compute capability {capability}")
+
+
+@pytest.mark.parametrize("lines, status", [
+    ([], 0), (['Field "compute_cap" is not a valid field to query.'], 2), (["No devices"], 9),
+    (["GRID, [N/A]"], 0)])
+def test_a_driver_that_does_not_tell_is_no_driver(lines, status, driver):
+    driver(*lines, status=status)
+    assert gpu_builds.gpus() == []
+    assert "of compute capability 5.0 to 8.9 mxnet-cu112" in gpu_builds.advice()
+    assert "for newer ones there is none" in gpu_builds.advice()
 
 
 @pytest.fixture
@@ -38,7 +82,8 @@ def gpu_that_does_not_work(monkeypatch):
 
 @without_gpu
 def test_instead_of_a_gpu_that_does_not_work_auto_is_the_cpu_and_says_why(gpu_that_does_not_work):
-    with pytest.warns(UserWarning, match=r"gpu\(0\) does not work, so the CPU is used: .*GPU"):
+    with pytest.warns(UserWarning, match=r"gpu\(0\) does not work, so the CPU is used: .*GPU.*"
+                                         r"Which build would: .*compute capability"):
         assert contexts.as_context("auto") == mx.cpu()
 
 

@@ -1,20 +1,23 @@
 """What this machine runs on, and what in it keeps the published numbers from being exact."""
+import os
 import platform
 from typing import Any
 
 import numpy
 
 from .. import __version__
-from ..compat.loading import ARM, cpu_has_fma
+from ..compat.cpu import ARM, cpu_has_fma
 from ..compat.mxnet import EXACT_KERNELS, blas_kernel, mx
 from ..contexts import as_context, num_gpus
+from ..gpu_builds import build_for, gpus
+from .installed import which_mxnet
 
 # Releases, as mxnet.__version__ names them, seen to print all 67 figures as published.
 EXACT_MXNET = ("1.7.0", "1.8.0", "1.9.0", "1.9.1")
 
 
 def describe() -> dict[str, str]:
-    """Versions, platform, BLAS kernel and contexts.
+    """Versions, which MXNet this is and from where, platform, BLAS kernel, contexts and GPUs.
 
     Returns
     -------
@@ -22,7 +25,8 @@ def describe() -> dict[str, str]:
     """
     return {
         "d2l_linreg": __version__,
-        "mxnet": mx.__version__,
+        "mxnet": f"{mx.__version__}, {which_mxnet()}",
+        "mxnet's folder": os.path.dirname(mx.__file__),
         "numpy": numpy.__version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -30,6 +34,8 @@ def describe() -> dict[str, str]:
             f"{'has' if cpu_has_fma() else 'lacks'} AVX2 and FMA"),
         "BLAS kernel": blas_kernel() or "unknown (this MXNet does not tell)",
         "contexts": f"cpu, {num_gpus()} GPUs; auto is {as_context('auto')}",
+        **{f"GPU {number}": f"{name}, compute capability {capability}; of MXNet's builds "
+           + build_for(capability) for number, (name, capability) in enumerate(gpus())},
     }
 
 
@@ -49,7 +55,7 @@ def shortfalls(ctx: Any = "auto") -> list[str]:
     found = []
     kernel = blas_kernel()
     if not (ARM or cpu_has_fma()):
-        found.append("This CPU has no AVX2 and FMA (or NumPy does not see them): training "
+        found.append("This CPU has no AVX2 and FMA (or the system does not tell): training "
                      "figures agree to rounding.")
     elif kernel is None:
         found.append("This MXNet does not tell its BLAS kernel: training figures may be exact, or "
