@@ -1,8 +1,9 @@
 """The matrix: the reproduction over Pythons, MXNets, NumPys, BLAS kernels, threads and engines.
 
-    nox -f .ci/noxfile.py          all of it, into matrix.json, and from that matrix.md
-    nox -f .ci/noxfile.py -t ci    the part for every change: all Pythons, all kernels on one,
-                                   style, types, and documentation
+    nox -f .ci/noxfile.py          all of it, into matrix.json, and from that matrix.md; and the
+                                   tests on the oldest Python and the newest
+    nox -f .ci/noxfile.py -t ci    the part for every change: the oldest Python and the newest, all
+                                   kernels on one, style, types, and documentation
 
 A cell is `d2l-linreg reproduce` in a process of its own. If it does not run, if a figure in it
 is not identical, or if a setting has no effect, one of EXPLANATIONS must fit what was measured.
@@ -25,12 +26,15 @@ import nox
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 
-# Each Python with the oldest NumPy and matplotlib that have a wheel for it. For 3.13 no NumPy
-# below 2 has one; of those that pip builds, this is the oldest. The newest are pip's choice.
-OLDEST = {"3.10": ("1.21.2", "3.5.0"), "3.11": ("1.23.2", "3.6.0"),
-          "3.12": ("1.26.0", "3.8.0"), "3.13": ("1.26.2", "3.9.2")}
+# Each Python with the oldest NumPy and matplotlib that have a wheel for it; the newest are pip's
+# choice.
+OLDEST = {"3.10": ("1.21.2", "3.5.0"), "3.11": ("1.23.2", "3.6.0"), "3.12": ("1.26.0", "3.8.0"),
+          "3.13": ("2.1.0", "3.9.2"), "3.14": ("2.3.2", "3.10.5"), "3.15": ("2.5.2", "3.11.2")}
+ENDS = ("3.10", "3.15")
 NUMPYS = ("newest", "oldest")
-MXNETS = ("1.7.0.post2", "1.8.0.post0", "1.9.0", "1.9.1", "2.0.0b1")
+OWN = "1.9.1"  # what the package brings; others are installed beside it, and taken in its place
+MXNETS = ("1.7.0.post2", "1.8.0.post0", "1.9.0", OWN, "2.0.0b1")
+COLAB = ("jax", "matplotlib", "numpy>=2", "pandas", "scikit-learn")
 
 # Each setting's environment, and what the process then says, which shows that it took effect.
 # Of two OpenBLAS, NumPy's speaks first and MXNet's last. An engine that nobody chose does not
@@ -109,8 +113,9 @@ Measured on {machines}.
 
 ## Pythons, NumPys and MXNets, at default settings
 
-For each Python the newest NumPy below 2 with the newest matplotlib, and the oldest of both that
-have a wheel for it: of NumPy for 3.13, where none has, the oldest that pip can build.
+For each Python the newest NumPy with the newest matplotlib, and the oldest of both that have a
+wheel for it. MXNet {own} is what `pip install .` unpacks beside the package; another is installed,
+and then taken in its place.
 
 {installs}
 
@@ -118,11 +123,12 @@ have a wheel for it: of NumPy for 3.13, where none has, the oldest that pip can 
 
 {settings}
 
-## An older C library, and another machine
+## An older C library, another machine, a notebook service
 
 `old_libm`: with `logf` and `powf` as of glibc before 2.27 preloaded, with which MXNet draws as in
 2017 and 2019, and `** 2` is exact. `aarch64`: Linux, emulated by qemu; OpenBLAS stands in for Arm's
-libraries, with which MXNet's wheel is linked.
+libraries, with which MXNet's wheel is linked. `colab`: beside JAX, pandas, scikit-learn and NumPy
+2, installed before, whose versions stay what they were, and which work in the same process.
 
 {others}
 
@@ -139,14 +145,43 @@ OpenBLAS takes no more of them than there are cores.
 
 TAIL = 5000  # characters of a failed command's output that are shown
 
-# Interpreters that pyenv has are found, too, after those on PATH.
+# Interpreters that pyenv has are found, too, after those on PATH, and Debian's, unpacked.
 _pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser(os.path.join("~", ".pyenv")))
+UNPACKED = os.environ.get("DEBIAN_ROOT", os.path.join(HERE, ".nox", "debian"))
+WRAPPED = os.path.join(UNPACKED, "usr", "wrapped")
 os.environ["PATH"] = os.pathsep.join(
-    [os.environ["PATH"]] + sorted(glob.glob(os.path.join(_pyenv, "versions", "*", "bin"))))
-nox.options.default_venv_backend = "venv"
+    [os.environ["PATH"]] + sorted(glob.glob(os.path.join(_pyenv, "versions", "*", "bin")))
+    + [WRAPPED])
+nox.options.default_venv_backend = "virtualenv"  # brings pip, which Debian's Pythons do not
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["installs", "settings", "old_libm", "aarch64", "table"]
+nox.options.sessions = ["debian", "installs", "settings", "old_libm", "aarch64", "colab", "table",
+                        "suite"]
+
+# Runs a program of Debian's on its own C library
+WRAPPER = """#!/bin/sh
+exec {root}/usr/lib64/ld-linux-x86-64.so.2 --argv0 "$0" \\
+    --library-path {root}/usr/lib/x86_64-linux-gnu {root}/usr/bin/{name} "$@"
+"""
+
+
+@nox.session(python=False, tags=["ci"])
+def debian(session):
+    """Have Pythons that are missing from Debian's packages, unpacked into a folder."""
+    missing = ["python" + version for version in OLDEST
+               if shutil.which("python" + version) is None]
+    if missing:
+        try:
+            subprocess.run(["bash", os.path.join(HERE, "debian"), UNPACKED, "amd64", "sid",
+                            *missing, "libgomp1", "libquadmath0", "libstdc++6"], check=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            session.log(f"left out: {', '.join(missing)} ({error})")
+            return
+    os.makedirs(WRAPPED, exist_ok=True)
+    for name in missing:
+        with open(os.path.join(WRAPPED, name), "w", encoding="utf-8") as file:
+            file.write(WRAPPER.format(root=UNPACKED, name=name))
+        os.chmod(file.name, 0o755)
 
 
 @nox.session(python=list(OLDEST))
@@ -158,8 +193,8 @@ def installs(session, numpy):
         ("numpy", "matplotlib"), OLDEST[session.python], strict=True)] if numpy == "oldest" else [])
     failed = install(session, ROOT, *pin)
     cells = []
-    for mxnet in MXNETS:
-        cell = dict(failed or install(session, "mxnet==" + mxnet, *pin) or measure(session),
+    for mxnet in sorted(MXNETS, key=lambda mxnet: mxnet != OWN):
+        cell = dict(failed or install_mxnet(session, mxnet) or measure(session),
                     family="installs", python=session.python, numpy=numpy, mxnet=mxnet)
         keep(cell)
         cells.append(cell)
@@ -171,7 +206,7 @@ def installs(session, numpy):
 def settings(session, mxnet):
     """Kernels, threads, engines and oneDNN's instruction sets, each in turn, on one Python."""
     forget(family="settings", mxnet=mxnet)
-    failed = install(session, ROOT, "mxnet==" + mxnet)
+    failed = install(session, ROOT) or install_mxnet(session, mxnet)
     cells = []
     for chosen in CHOICES:
         cell = dict(failed or measure(session, **chosen), family="settings", mxnet=mxnet, **chosen)
@@ -187,7 +222,7 @@ def old_libm(session, mxnet):
     forget(family="old_libm", mxnet=mxnet)
     session.chdir(session.create_tmp())
     library = os.path.abspath("libm-of-2017.so")
-    failed = install(session, ROOT, "mxnet==" + mxnet)
+    failed = install(session, ROOT) or install_mxnet(session, mxnet)
     session.run("python", "-c", "import mxnet_0_11; mxnet_0_11.compile_old_libm('.')",
                 env={"PYTHONPATH": os.path.join(ROOT, "tests")})
     drawn = run(session, "python", "-c", """
@@ -209,11 +244,39 @@ def aarch64(session):
         if finished.stdout.startswith("left out"):
             session.log(finished.stdout.strip())
             return
-        cell = dict(found(session, finished, path), family="aarch64", mxnet="1.9.1",
+        cell = dict(found(session, finished, path), family="aarch64", mxnet=OWN,
                     machine="Linux aarch64 under qemu")
     forget(family="aarch64")
     keep(cell)
     judge(session, [cell])
+
+
+@nox.session
+def colab(session):
+    """Beside what a notebook service has, of which nothing changes."""
+    forget(family="colab")
+    session.install(*COLAB)
+    before = installed(session)
+    cell = dict(install(session, ROOT) or measure(session), family="colab", mxnet=OWN)
+    after = installed(session)
+    changed = [f"{name} {version} is {after.get(name)}" for name, version in before.items()
+               if after.get(name) != version]
+    both = run(session, "python", "-W", "error", "-c", """
+import d2l_linreg, jax.numpy, mxnet, numpy, pandas, sklearn.linear_model
+d2l_linreg.train(num_epochs=1)
+sklearn.linear_model.LinearRegression().fit(pandas.DataFrame(numpy.eye(3)), jax.numpy.ones(3))""")
+    problems = [*changed, *(["not together: " + both.stdout[-TAIL:]] if both.returncode else [])]
+    cell["problems"] += [(problem, None) for problem in problems]
+    keep(cell)
+    judge(session, [cell])
+
+
+@nox.session(python=list(ENDS))
+def suite(session):
+    """The tests on the oldest Python and on the newest."""
+    session.install(ROOT + "[test]")
+    session.chdir(ROOT)
+    session.run("pytest")
 
 
 @nox.session(python=False)
@@ -225,9 +288,9 @@ def table(session):
     judge(session, cells)
 
 
-@nox.session(python=list(OLDEST), tags=["ci"])
+@nox.session(python=list(ENDS), tags=["ci"])
 def pythons(session):
-    """What `pip install .` gives on every Python."""
+    """What `pip install .` gives on the oldest Python and on the newest."""
     judge(session, [install(session, ROOT) or measure(session)])
 
 
@@ -281,6 +344,19 @@ def install(session, *requirements):
         session.log(finished.stdout[-TAIL:])
         errors = re.findall("^ERROR: .*", finished.stdout, re.MULTILINE)
         return without_figures("not installed: " + "; ".join(errors).replace(ROOT, "."))
+
+
+def install_mxnet(session, mxnet):
+    """Install another MXNet than the package's own, which is then taken in its place."""
+    if mxnet != OWN:
+        return install(session, "--no-deps", "mxnet==" + mxnet)
+
+
+def installed(session):
+    """All that is installed, but for the package: name and version."""
+    listed = json.loads(run(session, "python", "-m", "pip", "list", "--format", "json",
+                            "--disable-pip-version-check").stdout)
+    return {package["name"]: package["version"] for package in listed}
 
 
 def without_figures(problem):
@@ -344,8 +420,11 @@ def deviation(figure):
 def versions(session):
     """Releases that are installed."""
     return json.loads(run(session, "python", "-c", """
-import importlib.metadata, json, platform
-found = {name: importlib.metadata.version(name) for name in ("mxnet", "numpy", "matplotlib")}
+import d2l_linreg, importlib.metadata, importlib.util, json, pathlib, platform
+found = {name: importlib.metadata.version(name) for name in ("numpy", "matplotlib")}
+wheel = pathlib.Path(importlib.util.find_spec("mxnet").origin).parent.parent / "wheel.txt"
+found["mxnet"] = (wheel.read_text().split("-")[1] if wheel.exists()
+                  else importlib.metadata.version("mxnet"))
 print(json.dumps(dict(found, python=platform.python_version())))
 """).stdout)
 
@@ -415,14 +494,14 @@ def as_markdown(cells):
     installs = grid(cells, "installs", ("python", "numpy"),
                     itertools.product(OLDEST, NUMPYS), letters)
     settings = grid(cells, "settings", SETTINGS, map(tuple, map(dict.values, CHOICES)), letters)
-    others = grid(cells, None, ("family",), [("old_libm",), ("aarch64",)], letters)
+    others = grid(cells, None, ("family",), [("old_libm",), ("aarch64",), ("colab",)], letters)
     whys = []
     for index, (letter, deviations) in letters.items():
         size = f"; off by up to {max(deviations):.1e} of its value"
         whys.append(f"- **{letter}** ({len(deviations)} cells{size if max(deviations) else ''}): "
                     f"{EXPLANATIONS[index].because}")
     return MARKDOWN.format(
-        installs=installs, settings=settings, others=others, whys="\n".join(whys),
+        own=OWN, installs=installs, settings=settings, others=others, whys="\n".join(whys),
         machines="; ".join(sorted({cell["machine"] for cell in cells})),
         python=", ".join(sorted({cell["versions"]["python"] for cell in cells
                                  if cell["family"] == "settings" and "versions" in cell})))
