@@ -72,7 +72,6 @@ def test_it_says_how_it_shuffles(files, capsys):
 
 
 def test_it_shows_a_bar_an_epoch(files, capsys):
-    pytest.importorskip("tqdm")
     _, _, features, labels = files
     train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, num_epochs=2)
     err = capsys.readouterr().err

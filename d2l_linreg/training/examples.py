@@ -1,9 +1,9 @@
 """Where the examples of an epoch come from: a notebook's own, memory, or files larger than it."""
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
+from tqdm import tqdm
 
 from ..compat.mxnet import mx
 from ..compat.streams import seeded
@@ -108,19 +108,11 @@ class Mapped:
 
     def watched(self, epoch: int, blocks: Epoch) -> Iterator[tuple[int, numpy.ndarray]]:
         """An epoch's blocks, with a progress bar."""
-        with self._progress_bar(epoch) as bar:
+        with tqdm(total=len(self.labels), desc=f"epoch {epoch}", unit=" examples",
+                  unit_scale=True, disable=not self.verbose) as bar:
             for block, rows in blocks:
                 yield block, rows
-                if bar is not None:
-                    bar.update(len(rows))
-
-    def _progress_bar(self, epoch: int) -> contextlib.AbstractContextManager[Any]:
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            return contextlib.nullcontext()
-        return tqdm(total=len(self.labels), desc=f"epoch {epoch}", unit=" examples",
-                    unit_scale=True, disable=not self.verbose)
+                bar.update(len(rows))
 
     def average(self, loss: Loss) -> float:
         """The average of a loss over all examples, of all workers."""
