@@ -127,7 +127,7 @@ def wide(repeats):
 
 
 def start(repeats):
-    imports = "import numpy; numpy.bool = bool; import mxnet"
+    imports = "import d2l_linreg, mxnet"
     trains = "from d2l_linreg import train; train(verbose=False)"
     return compare("from python's start to its end", {
         name: lambda program=program: subprocess.run(

@@ -4,9 +4,7 @@ from pathlib import Path
 import pytest
 from mutation.faults import FAULTS
 
-from d2l_linreg import published
-
-PACKAGE = Path(published.__file__).parent.parent
+PACKAGE = Path(__file__).resolve().parent.parent / "d2l_linreg"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)

@@ -4,9 +4,7 @@ NumPy knows, too, but where it keeps that has moved with each of its versions, a
 tells which kernel a library runs, not which it could. What is asked here has been the same for
 decades.
 """
-import ctypes
 import platform
-import subprocess
 import sys
 
 ARM = platform.machine().lower() in ("aarch64", "arm64")
@@ -18,7 +16,7 @@ def cpu_has_fma() -> bool:
     """Whether this CPU has AVX2 and FMA, which OpenBLAS's Haswell kernel needs."""
     try:
         return {"avx2", "fma"} <= _FLAGS[sys.platform]()
-    except (KeyError, OSError, subprocess.SubprocessError):
+    except (KeyError, OSError):
         return False
 
 
@@ -28,12 +26,16 @@ def _of_linux() -> set[str]:
 
 
 def _of_macos() -> set[str]:
+    import subprocess
+
     return set(subprocess.run(
         ["/usr/sbin/sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features"],
-        capture_output=True, text=True, check=True).stdout.lower().split())
+        capture_output=True, text=True).stdout.lower().split())
 
 
 def _of_windows() -> set[str]:
+    import ctypes
+
     there = ctypes.windll.kernel32.IsProcessorFeaturePresent(_AVX2)  # type: ignore[attr-defined]
     return {"avx2", "fma"} if there else set()
 

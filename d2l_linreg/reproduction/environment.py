@@ -34,8 +34,8 @@ def describe() -> dict[str, str]:
             f"{'has' if cpu_has_fma() else 'lacks'} AVX2 and FMA"),
         "BLAS kernel": blas_kernel() or "unknown (this MXNet does not tell)",
         "contexts": f"cpu, {num_gpus()} GPUs; auto is {as_context('auto')}",
-        **{f"GPU {number}": f"{name}, compute capability {capability}; of MXNet's builds "
-           + build_for(capability) for number, (name, capability) in enumerate(gpus())},
+        **{f"GPU {number}": f"{name}, compute capability {capability}: {build_for(capability)}"
+           for number, (name, capability) in enumerate(gpus())},
     }
 
 

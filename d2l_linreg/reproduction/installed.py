@@ -4,15 +4,16 @@ import importlib.metadata
 import os
 import re
 
+from ..compat.loading import OWN
 from ..compat.mxnet import mx
 
 
 def own_wheel() -> str | None:
     """The name and hash of the wheel that came with this package, if its MXNet is in use."""
-    note = os.path.join(os.path.dirname(os.path.dirname(mx.__file__)), "wheel.txt")
-    if not os.path.exists(note):
+    folder = os.path.dirname(os.path.dirname(mx.__file__))
+    if os.path.basename(folder) != OWN:
         return None
-    with open(note, encoding="utf-8") as file:
+    with open(os.path.join(folder, "wheel.txt"), encoding="utf-8") as file:
         return file.read().strip()
 
 

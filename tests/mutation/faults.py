@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 class Fault(NamedTuple):
     what: str
-    file: str  # below d2l_linreg/
+    file: str  # from d2l_linreg/
     old: str
     new: str
 
@@ -288,4 +288,55 @@ FAULTS = [Fault(*fault) for fault in (
      "own.loss_factor * (residuals @ residuals)", "(residuals @ residuals)"),
     ("replicates start the second epoch anew", "reproduction/replication.py",
      "            theta = thetas[-1]\n", ""),
+    # NumPy of then, for MXNet alone
+    ("in1d keeps its argument's shape", "compat/numpy_of_then.py",
+     "numpy.isin(numpy.ravel(ar1), ar2", "numpy.isin(ar1, ar2"),
+    ("msort sorts along the last axis", "compat/numpy_of_then.py",
+     "numpy.sort(a, axis=0)", "numpy.sort(a)"),
+    ("NumPy's own names are changed", "compat/numpy_of_then.py",
+     "numpy_of_then = NumPyOfThen()\n",
+     "numpy_of_then = NumPyOfThen()\nnumpy.PINF = numpy.bool = bool\n"),
+    ("a SciPy that does not import stops MXNet", "compat/numpy_of_then.py",
+     'in ("scipy", "sklearn")', "in ()"),
+    ("a function that left NumPy returns nothing", "compat/numpy_of_then.py",
+     "raise RuntimeError(", "return print("),
+    ("Python's numbers take float32's type", "compat/scalars.py",
+     "return numpy.asarray(value)[()]", "return value"),
+    ("what is computed of a scalar is today's", "compat/scalars.py",
+     "return scalar_of_then(function(*map(_of_today, operands)))",
+     "return function(*map(_of_today, operands))"),
+    ("2017's printing is not by way of float64", "compat/printing.py",
+     "_as_float64(a) if _is_2017() else a", "a"),
+    ("2017's blanks count towards a line", "compat/printing.py",
+     "uncounted = blanks if", "uncounted = 0 if"),
+    ("2017's printing goes on within 2019's", "compat/printing.py",
+     'return numpy.get_printoptions()["legacy"] == "1.13"', "return True"),
+    ("2019's printing is today's", "compat/printing.py", "legacy=_LEGACY)", "legacy=False)"),
+    # Where MXNet comes from
+    ("an MXNet that someone installed is passed over", "compat/loading.py",
+     "if spec is None and name == package:", "if name == package:"),
+    ("any version of MXNet is taken", "compat/loading.py",
+     "if version and not (1, 7)", "if version and not (0, 0)"),
+    ("what a failed import left is not seen", "compat/loading.py",
+     "        if _parts():\n", "        if False:\n"),
+    ("a second try tells another error", "compat/loading.py",
+     "for name in _parts():  # so", "for name in ():  # so"),
+    ("a mere folder is taken for MXNet", "compat/loading.py",
+     "spec.origin is not None or name != package", "True"),
+    ("warnings of a late import are errors", "compat/loading.py",
+     'warnings.simplefilter("ignore")  # of', "pass  # of"),
+    ("MXNet's later modules have today's NumPy", "compat/loading.py",
+     "    give(module)\n", "    if module.__name__ == 'mxnet': give(module)\n"),
+    ("a slim image is told nothing of libquadmath", "compat/remedies.py",
+     'r"libgomp|libquadmath"', 'r"libgomp"'),
+    ("a build without code for it is advised for Hopper", "gpu_builds.py",
+     "float(capability) >= 9", "float(capability) >= 10"),
+    ("an MXNet that was asked for is called left over", "reproduction/installed.py",
+     'left.read_text("REQUESTED") is not None or any(', "any("),
+    ("builds share a folder, in the checkout", "../setup.py",
+     "self.build_base = self.scratch.name", "pass"),
+    ("the wheel claims to run on any platform", "../setup.py",
+     'return "py3", "none", platform', 'return "py3", "none", "any"'),
+    ("a wheel of another version stays unpacked", "../setup.py",
+     "return digest in file.read()", "return True"),
 )]

@@ -21,9 +21,11 @@ from pathlib import Path
 from faults import FAULTS, Fault
 
 from d2l_linreg import published
+from d2l_linreg.compat.mxnet import mx
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+BESIDE = Path(mx.__file__).parents[2]  # where a copy finds MXNet, if an edited checkout has it
 NO_FAULT = Fault("no fault", "__init__.py", "", "")
 LEFT_OUT = [
     "test_mutation.py",  # fails wherever there is a fault, as it looks for its old text
@@ -32,9 +34,10 @@ LEFT_OUT = [
 # Who is likeliest to find a fault in a module that has no test file of its name; then all others
 TESTS = {
     "arguments": "training", "d2l": "vocabulary", "settings": "training",
-    "straight_dope": "vocabulary",
+    "gpu_builds": "contexts", "setup": "install", "straight_dope": "vocabulary",
     # compat
-    "loading": "import", "logf": "streams", "mxnet": "import", "printing": "period",
+    "cpu": "import", "loading": "import", "logf": "streams", "mxnet": "import",
+    "printing": "numpy_of_then", "remedies": "import", "scalars": "numpy_of_then",
     # distributed
     "group": "launch", "node": "launch",
     # engines
@@ -44,7 +47,7 @@ TESTS = {
     "as_published": "period",
     # reproduction
     "cells": "reproduction", "environment": "reproduction", "figures": "verdicts",
-    "reproduce": "verdicts",
+    "installed": "cli", "reproduce": "verdicts",
     # training
     "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
     "plan": "training", "result": "training", "train": "training", "transcript": "training"}
@@ -69,10 +72,12 @@ def without_place(faults):
 
 def mutated(fault, folder):
     """Copy the project into `folder`, with the fault."""
-    for name in ("d2l_linreg", "notebooks", "tests", "recovery", "benchmarks"):
+    for name in ("d2l_linreg", "notebooks", "tests", "recovery", "benchmarks", "docs"):
         shutil.copytree(str(ROOT / name), str(folder / name),
                         ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(str(ROOT / "setup.cfg"), str(folder))
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "mxnet-wheel.txt", "README.md",
+                 "LICENSE"):
+        shutil.copy(str(ROOT / name), str(folder))
     if fault is not NO_FAULT:
         path = folder / place(fault)
         text = path.read_text(encoding="utf-8")
@@ -89,10 +94,10 @@ def tests(fault):
 
 
 def python(folder, *arguments):
+    path = os.pathsep.join(map(str, [folder, BESIDE]))
     return subprocess.run(
         [sys.executable, *arguments], cwd=str(folder), text=True,
-        env=dict(os.environ, PYTHONPATH=str(folder)), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
+        env=dict(os.environ, PYTHONPATH=path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def caught_by(fault):
