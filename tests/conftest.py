@@ -8,6 +8,7 @@ import sys
 
 import mxnet_0_11
 import pytest
+from processes import environ
 
 from d2l_linreg import published, settings
 from d2l_linreg.engines import ENGINES
@@ -84,7 +85,7 @@ def run_python(tmp_path):
     def run(program, *arguments, **environment):
         finished = subprocess.run(
             [sys.executable, *arguments, "-c", program], cwd=str(tmp_path),
-            env=dict(os.environ, **environment), capture_output=True, text=True)
+            env=environ(**environment), capture_output=True, text=True)
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
 

@@ -10,6 +10,7 @@ import tempfile
 import numpy
 import pytest
 from exact import exact_here
+from processes import environ
 
 from d2l_linreg import __version__, d2l, published
 from d2l_linreg.cli import main
@@ -23,7 +24,7 @@ def command(*arguments, **environment):
     """Run the command, away from the source tree."""
     return subprocess.run([sys.executable, "-m", "d2l_linreg", *arguments], capture_output=True,
                           text=True,
-                          cwd=tempfile.gettempdir(), env=dict(os.environ, **environment))
+                          cwd=tempfile.gettempdir(), env=environ(**environment))
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +189,7 @@ def mxnet_of_0_1_0(tmp_path):
 
 
 def test_info_says_which_mxnet_is_in_use_and_how_to_be_rid_of_what_0_1_0_brought(mxnet_of_0_1_0):
-    finished = command("info", PYTHONPATH=str(mxnet_of_0_1_0))
+    finished = command("info", PYTHONPATH=mxnet_of_0_1_0)
     with open(mx.libinfo.find_lib_path()[0], "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     assert f"installed apart (mxnet 1.9.1): libmxnet.so sha256:{digest}\n" in finished.stdout
@@ -202,7 +203,7 @@ def test_info_says_which_mxnet_is_in_use_and_how_to_be_rid_of_what_0_1_0_brought
 def test_an_mxnet_that_is_wanted_is_nothing_to_be_rid_of(name, content, mxnet_of_0_1_0):
     (mxnet_of_0_1_0 / name).parent.mkdir(exist_ok=True)
     (mxnet_of_0_1_0 / name).write_text(content)
-    assert command("info", PYTHONPATH=str(mxnet_of_0_1_0)).stderr == ""
+    assert command("info", PYTHONPATH=mxnet_of_0_1_0).stderr == ""
 
 
 def test_info_names_a_kernel_without_fma():

@@ -8,17 +8,18 @@ import tempfile
 
 import mxnet_first
 import pytest
+from processes import environ
 
 from d2l_linreg.compat.cpu import cpu_has_fma
 from d2l_linreg.compat.mxnet import blas_kernel, mx
 from d2l_linreg.compat.remedies import does_not_load
 
 needs_fma = pytest.mark.skipif(not cpu_has_fma(), reason="this CPU has no AVX2 and FMA")
-UNSET = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
 
 
 def run(*arguments, **environment):
-    return subprocess.run([sys.executable, *arguments], env=dict(UNSET, **environment),
+    return subprocess.run([sys.executable, *arguments],
+                          env=environ(**dict({"OPENBLAS_CORETYPE": None}, **environment)),
                           capture_output=True, text=True,
                           cwd=tempfile.gettempdir())  # away from the source tree
 
@@ -101,7 +102,7 @@ def foreign_mxnet(tmp_path):
     (tmp_path / "mxnet" / "libmxnet.so").write_bytes(b"\xcf\xfa\xed\xfe not of this platform")
     (tmp_path / "mxnet" / "__init__.py").write_text(
         "import ctypes, os\nctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libmxnet.so'))\n")
-    return os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    return str(tmp_path)
 
 
 @pytest.mark.parametrize("system, machine, remedy", [
@@ -120,7 +121,7 @@ def test_a_native_library_that_does_not_load_says_what_is_true_of_the_platform(
     assert "MXNet's native library does not load here" in line and remedy in line
     if machine == "aarch64":  # all that its wheel lacks, and where to put what stands in
         assert all(f"lib{name}.so" in line for name in ("armpl_lp64_mp", "amath", "astring"))
-        assert os.path.join(foreign_mxnet.split(os.pathsep)[0], "mxnet") in line
+        assert os.path.join(foreign_mxnet, "mxnet") in line
     else:
         assert "aarch64" not in line
 
@@ -154,7 +155,7 @@ def test_a_slim_image_is_told_the_packages_that_it_lacks(library, packages, tmp_
                f"{folder} || exit 77; rm {folder}/{library}; exec \"$@\"")
     finished = subprocess.run(
         ["unshare", "--mount", "sh", "-c", without, "sh", sys.executable, "-m", "d2l_linreg",
-         "info"], env=UNSET, capture_output=True, text=True, cwd=tempfile.gettempdir())
+         "info"], env=environ(), capture_output=True, text=True, cwd=tempfile.gettempdir())
     if finished.returncode == 77:
         pytest.skip("this system mounts nothing for one process")
     assert finished.returncode == 1 and finished.stderr.startswith("d2l-linreg: MXNet's native")
@@ -177,7 +178,7 @@ FIND = "import d2l_linreg, importlib.util; print(importlib.util.find_spec('mxnet
 
 def test_an_mxnet_that_someone_installed_is_taken_before_ours(foreign_mxnet):
     origin = python(FIND, PYTHONPATH=foreign_mxnet).stdout.strip()
-    assert origin == os.path.join(foreign_mxnet.split(os.pathsep)[0], "mxnet", "__init__.py")
+    assert origin == os.path.join(foreign_mxnet, "mxnet", "__init__.py")
 
 
 def test_a_mere_folder_of_the_name_is_not_mxnet(tmp_path):
@@ -186,7 +187,6 @@ def test_a_mere_folder_of_the_name_is_not_mxnet(tmp_path):
 
 
 def test_an_mxnet_that_another_finder_knows_is_taken_too(foreign_mxnet):
-    folder = foreign_mxnet.split(os.pathsep)[0]
     finished = python("""
 import os, sys
 from importlib.machinery import PathFinder
@@ -194,8 +194,8 @@ class Finder:
     def find_spec(name, path=None, target=None):
         return PathFinder.find_spec(name, [os.environ["ELSEWHERE"]]) if name == "mxnet" else None
 sys.meta_path.insert(0, Finder)
-""" + FIND, ELSEWHERE=folder)
-    assert finished.stdout.strip() == os.path.join(folder, "mxnet", "__init__.py")
+""" + FIND, ELSEWHERE=foreign_mxnet)
+    assert finished.stdout.strip() == os.path.join(foreign_mxnet, "mxnet", "__init__.py")
 
 
 @pytest.mark.parametrize("version, works", [
@@ -227,6 +227,11 @@ import d2l_linreg.d2l
     last = finished.stderr.splitlines()[-1]
     assert last == ("ImportError: an import of mxnet has failed in this process before, and left "
                     "parts of it behind; start a new process, and import d2l_linreg first")
+
+
+def test_mxnet_can_be_reloaded():
+    assert python("import d2l_linreg, importlib, mxnet; print(importlib.reload(mxnet) is mxnet)"
+                  ).stdout == "True\n"
 
 
 def test_the_command_says_in_one_line_that_the_native_library_does_not_load(foreign_mxnet):

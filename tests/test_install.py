@@ -17,10 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PIP = [sys.executable, "-m", "pip"]
 
 
-def run(*command, cwd=None, **environment):
-    return subprocess.run(list(map(str, command)), cwd=cwd, env=dict(os.environ, **environment),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+def start(*command, cwd=None, **environment):
+    """Start a command, with no other package in its way."""
+    return subprocess.Popen(list(map(str, command)), cwd=cwd, text=True,
+                            env=dict(os.environ, PYTHONPATH="", **environment),
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+
+
+def run(*command, **keywords):
+    process = start(*command, **keywords)
+    output, _ = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 def succeed(*command, **keywords):
@@ -64,10 +72,8 @@ def offline(links):
 def wheels(checkout, links, tmp_path_factory):
     """Two, built side by side from one checkout."""
     folders = [tmp_path_factory.mktemp("wheel") for _ in range(2)]
-    builds = [subprocess.Popen(
-        [*PIP, "wheel", "--no-deps", "--wheel-dir", str(folder), str(checkout)],
-        env=dict(os.environ, **offline(links)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True) for folder in folders]
+    builds = [start(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, checkout, **offline(links))
+              for folder in folders]
     for build in builds:
         output, _ = build.communicate()
         assert build.returncode == 0, output

@@ -112,7 +112,7 @@ class MXNetFinder:
         return spec
 
     def _run(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
-        if _parts():
+        if _parts() and not hasattr(module, "nd"):  # which it has if it is reloaded
             raise ImportError(_HALF_IMPORTED)
         origin = module.__file__
         if origin is not None:
