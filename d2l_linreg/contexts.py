@@ -58,8 +58,8 @@ def _auto() -> mx.Context:
     failure = _failure(ctx) if ctx != mx.cpu() else None
     if failure is None:
         return ctx
-    warnings.warn(f"{ctx} does not work, so the CPU is used: {failure}. Which build would: "
-                  f"{advice()}", stacklevel=5)
+    warnings.warn(f"{ctx} does not work, so the CPU is used: {failure}. Of MXNet's builds, "
+                  f"for {advice()}", stacklevel=5)
     return mx.cpu()
 
 
@@ -95,11 +95,11 @@ def as_context(ctx: Any) -> mx.Context:
         if ctx.device_id >= num_gpus():
             raise ContextError(
                 f'ctx is "{ctx}", but this build of MXNet ({mx.__version__}) sees {num_gpus()} '
-                f'GPUs; use "cpu" or "auto", or another build: {advice()}')
+                f'GPUs; use "cpu" or "auto". Of MXNet\'s builds, for {advice()}')
         failure = _failure(ctx)
         if failure:
             raise ContextError(f'ctx is "{ctx}", which MXNet sees but cannot use: {failure}; use '
-                               f'"cpu" or "auto", or another build: {advice()}')
+                               f'"cpu" or "auto". Of MXNet\'s builds, for {advice()}')
     return ctx
 
 

@@ -6,18 +6,18 @@ the same or a later minor number. As read from the wheels for Linux x86-64 on Py
 for later ones; for CUDA 11.0 it ends with 8.0, for 10.1 and 10.2 with 7.5. Of the releases that
 this package works with, 1.7.0.post1 for CUDA 10.1 and 10.2 alone has PTX, of 7.5.
 """
+import re
 import subprocess
 
-_SERVED = ("mxnet-cu112 or mxnet-cu117, 1.9.1, for Linux x86-64, with CUDA 11 and cuDNN 8 "
-           "libraries, as docs/gpu.md tells")
-_NEWER = ("no build of MXNet 1.9.1 runs there, as their code ends with 8.6, for GPUs up to 8.9; "
-          "mxnet-cu102 1.7.0.post1 has PTX, which the driver would compile, slowly; nobody has "
-          "tried that")
-_OLDER = "no build of MXNet 1.9.1 runs there, as their code begins with 5.0"
+_SERVED = ("mxnet-cu112 and mxnet-cu117, 1.9.1, have code for it; they are for Linux x86-64, and "
+           "need CUDA 11 and cuDNN 8 libraries, as docs/gpu.md tells")
+_NEWER = ("no build of 1.9.1 has code for it, as that ends with 8.6, for GPUs up to 8.9; "
+          "mxnet-cu102 1.7.0.post1 has PTX, which a driver would compile, slowly: nobody has tried")
+_OLDER = "no build of 1.9.1 has code for it, as that begins with 5.0"
 
 
 def gpus() -> list[tuple[str, str]]:
-    """The NVIDIA GPUs of this machine, as their driver's `nvidia-smi` tells.
+    """The NVIDIA GPUs of this machine whose compute capability `nvidia-smi`, the driver's, tells.
 
     Returns
     -------
@@ -27,11 +27,10 @@ def gpus() -> list[tuple[str, str]]:
     try:
         printed = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=30, check=True).stdout
-        return [(name.strip(), f"{float(capability):.1f}") for name, _, capability in
-                (line.rpartition(",") for line in printed.splitlines() if line.strip())]
-    except (OSError, ValueError, subprocess.SubprocessError):
+            capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
         return []
+    return re.findall(r"^(.*?),\s*(\d+\.\d+)\s*$", printed, re.MULTILINE)
 
 
 def build_for(capability: str) -> str:
@@ -42,8 +41,8 @@ def build_for(capability: str) -> str:
 
 
 def advice() -> str:
-    """Which build of MXNet serves the GPUs of this machine or, if none is known, which GPUs."""
+    """Which builds of MXNet serve the GPUs of this machine or, if none is known, which GPUs."""
     return "; ".join(
-        f"for {name} (compute capability {capability}) {build_for(capability)}"
+        f"{name} (compute capability {capability}): {build_for(capability)}"
         for name, capability in dict.fromkeys(gpus())
-    ) or f"for NVIDIA GPUs of compute capability 5.0 to 8.9 {_SERVED}; for newer ones there is none"
+    ) or f"an NVIDIA GPU of compute capability 5.0 to 8.9: {_SERVED}; a newer one: none"

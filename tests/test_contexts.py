@@ -56,9 +56,9 @@ def test_no_build_is_advised_that_has_no_code_for_the_gpu(name, capability, serv
     driver(f"{name}, {capability}", f"{name}, {capability}")
     assert gpu_builds.gpus() == [(name, capability)] * 2
     said = gpu_builds.advice()
-    assert said.count(name) == 1 and f"compute capability {capability}" in said
-    assert ("mxnet-cu112 or mxnet-cu117" in said) == served
-    assert ("no build of MXNet 1.9.1 runs there" in said) != served
+    assert said.count(name) == 1 and f"(compute capability {capability}): " in said
+    assert ("mxnet-cu112 and mxnet-cu117, 1.9.1, have code for it" in said) == served
+    assert ("no build of 1.9.1 has code for it" in said) != served
     with pytest.raises(ContextError, match=re.escape(said)):
         contexts.as_context("gpu(9)")
     assert environment.describe()["GPU 1"].startswith(f"{name}, compute capability {capability}")
@@ -66,12 +66,19 @@ def test_no_build_is_advised_that_has_no_code_for_the_gpu(name, capability, serv
 
 @pytest.mark.parametrize("lines, status", [
     ([], 0), (['Field "compute_cap" is not a valid field to query.'], 2), (["No devices"], 9),
-    (["GRID, [N/A]"], 0)])
+    (["GRID, [N/A]"], 0), (["NVIDIA H100"], 0)])
 def test_a_driver_that_does_not_tell_is_no_driver(lines, status, driver):
     driver(*lines, status=status)
     assert gpu_builds.gpus() == []
-    assert "of compute capability 5.0 to 8.9 mxnet-cu112" in gpu_builds.advice()
-    assert "for newer ones there is none" in gpu_builds.advice()
+    assert "of compute capability 5.0 to 8.9: mxnet-cu112" in gpu_builds.advice()
+    assert gpu_builds.advice().endswith("a newer one: none")
+
+
+def test_of_several_gpus_each_has_its_own_advice(driver):
+    driver("NVIDIA A100-SXM4-40GB, 8.0", "GRID, [N/A]", "NVIDIA H100 80GB HBM3, 9.0")
+    assert gpu_builds.gpus() == [("NVIDIA A100-SXM4-40GB", "8.0"), ("NVIDIA H100 80GB HBM3", "9.0")]
+    one, other = gpu_builds.advice().split("; NVIDIA H100")
+    assert "have code for it" in one and "no build of 1.9.1 has code for it" in other
 
 
 @pytest.fixture
@@ -83,7 +90,7 @@ def gpu_that_does_not_work(monkeypatch):
 @without_gpu
 def test_instead_of_a_gpu_that_does_not_work_auto_is_the_cpu_and_says_why(gpu_that_does_not_work):
     with pytest.warns(UserWarning, match=r"gpu\(0\) does not work, so the CPU is used: .*GPU.*"
-                                         r"Which build would: .*compute capability"):
+                                         r"Of MXNet's builds, for .*compute capability"):
         assert contexts.as_context("auto") == mx.cpu()
 
 

@@ -1,15 +1,18 @@
 """What importing the package does to a process: no more than MXNet needs."""
 import glob
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 
 import mxnet_first
+import numpy
 import pytest
 from processes import environ
 
+import d2l_linreg
 from d2l_linreg.compat.cpu import cpu_has_fma
 from d2l_linreg.compat.mxnet import blas_kernel, mx
 from d2l_linreg.compat.remedies import does_not_load
@@ -26,6 +29,15 @@ def run(*arguments, **environment):
 
 def python(program, *flags, **environment):
     return run(*flags, "-c", program, **environment)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="NumPy names other features here")
+def test_what_the_system_says_of_the_cpu_is_what_numpy_says():
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__ as features
+    except ImportError:  # before NumPy 2
+        from numpy.core._multiarray_umath import __cpu_features__ as features
+    assert cpu_has_fma() == (features["AVX2"] and features["FMA3"])
 
 
 def test_import_changes_nothing_global():
@@ -210,7 +222,7 @@ def test_another_version_of_mxnet_is_refused_before_it_runs(version, works, tmp_
     assert (finished.stdout == "runs\n") == works
     if not works:
         assert f"MXNet {version}, in {package}, is not one of 1.7.0 to 2.0" in finished.stderr
-        assert "pip uninstall mxnet" in finished.stderr
+        assert "remove it, with pip if pip put it there" in finished.stderr
 
 
 def test_what_a_failed_import_left_behind_is_recognised():
@@ -227,6 +239,34 @@ import d2l_linreg.d2l
     last = finished.stderr.splitlines()[-1]
     assert last == ("ImportError: an import of mxnet has failed in this process before, and left "
                     "parts of it behind; start a new process, and import d2l_linreg first")
+
+
+def test_finders_of_other_kinds_are_no_hindrance():
+    assert python("""
+import sys
+class Old:
+    def find_module(self, name, path=None): pass
+class AsksAll:
+    def find_spec(name, path=None, target=None):
+        found = (finder.find_spec(name, path, target) for finder in sys.meta_path
+                 if finder is not AsksAll and hasattr(finder, "find_spec"))
+        return next((spec for spec in found if spec is not None), None)
+sys.meta_path[:0] = [Old(), AsksAll]
+sys.path += [None, b"bytes"]
+import d2l_linreg, mxnet
+print(mxnet.nd.ones(2).sum().asscalar())
+""").stdout == "2.0\n"
+
+
+def test_where_there_is_no_mxnet_it_is_said_whence_it_comes(tmp_path):
+    for package in (d2l_linreg, numpy):
+        (tmp_path / package.__name__).symlink_to(os.path.dirname(package.__file__))
+    finished = subprocess.run(
+        [sys.executable, "-S", "-c", "import d2l_linreg.compat.mxnet"], capture_output=True,
+        text=True, cwd=tempfile.gettempdir(), env=dict(os.environ, PYTHONPATH=str(tmp_path)))
+    assert finished.stderr.splitlines()[-1] == (
+        "ImportError: MXNet is not here: it comes along when d2l_linreg is installed, as by "
+        "`pip install .` in a checkout")
 
 
 def test_mxnet_can_be_reloaded():

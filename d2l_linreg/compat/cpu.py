@@ -4,6 +4,7 @@ NumPy knows, too, but where it keeps that has moved with each of its versions, a
 tells which kernel a library runs, not which it could. What is asked here has been the same for
 decades.
 """
+import functools
 import platform
 import sys
 
@@ -12,6 +13,7 @@ ARM = platform.machine().lower() in ("aarch64", "arm64")
 _AVX2 = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE; every CPU with AVX2 but VIA's has FMA
 
 
+@functools.cache
 def cpu_has_fma() -> bool:
     """Whether this CPU has AVX2 and FMA, which OpenBLAS's Haswell kernel needs."""
     try:

@@ -5,11 +5,13 @@ MXNet is installed. A current NumPy lacks names that MXNet reads, and MXNet's Op
 current CPUs. An import hook mends both for MXNet alone; until it is imported nothing changes. The
 one thing of MXNet's that stays changed is its `random.seed`, which tells its seed in passing.
 """
+import builtins
 import contextlib
 import functools
 import os
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -22,17 +24,17 @@ from .remedies import does_not_load
 OWN = "d2l_linreg_mxnet"  # the folder that the build put beside the package
 _PACKAGES = ("mxnet", "dmlc_tracker")  # what MXNet's wheel holds
 
-_HALF_IMPORTED = ("an import of mxnet has failed in this process before, and left parts of it "
+HALF_IMPORTED = ("an import of mxnet has failed in this process before, and left parts of it "
                   "behind; start a new process, and import d2l_linreg first")
 _WRONG_VERSION = (
     "MXNet {version}, in {folder}, is not one of 1.7.0 to 2.0, with which d2l_linreg works; remove "
-    "it, with `pip uninstall mxnet`, and the MXNet that came with d2l_linreg is used")
+    "it, with pip if pip put it there, and the MXNet that came with d2l_linreg is used")
 
 
 def own_folders() -> list[str]:
     """Where the MXNet that came with this package may be: on the path, or beside a checkout."""
     beside = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return [os.path.abspath(os.path.join(entry, OWN)) for entry in [*sys.path, beside]]
+    return [os.path.join(entry, OWN) for entry in [*sys.path, beside] if isinstance(entry, str)]
 
 
 def check_version(folder: str) -> None:
@@ -79,10 +81,26 @@ def note_seeds(mxnet: ModuleType) -> None:
     mxnet.random.seed = seed
 
 
-def _run_module(execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
-    from .numpy_of_then import give
+def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (),
+            level: int = 0) -> ModuleType:
+    """`import`, as MXNet's modules are given it."""
+    try:
+        module = builtins.__import__(name, globals, locals, fromlist, level)
+    except Exception as error:
+        # MXNet does without SciPy and others, but expects no other error than this of them
+        if level == 0 and name.partition(".")[0] not in ("mxnet", "numpy"):
+            raise ImportError(f"{name} does not import: {error!r}") from error
+        raise
+    if module is sys.modules.get("numpy"):  # not sooner: a late start of MXNet's makes threads meet
+        from .numpy_of_then import numpy_of_then
 
-    give(module)
+        return numpy_of_then
+    return module
+
+
+def _run_module(execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
+    # A copy of Python's builtins: whoever replaces one of them later does so without MXNet
+    vars(module)["__builtins__"] = dict(vars(builtins), __import__=_import)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MXNet's old syntax, and of what is to leave Python
         execute(module)
@@ -93,38 +111,47 @@ class MXNetFinder:
 
     prepared = False  # whether it was this finder that MXNet came by
 
+    def __init__(self) -> None:
+        self._asking: set[int] = set()  # threads
+
     def find_spec(self, name: str, path: Sequence[str] | None = None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
         """Find a module of MXNet's; of everything else, nothing."""
         package = name.partition(".")[0]
         if package not in _PACKAGES:
             return None
-        found = (finder.find_spec(name, path, target) for finder in sys.meta_path
-                 if finder is not self)
+        thread = threading.get_ident()
+        if thread in self._asking:  # another finder asks all others, too
+            return None
+        self._asking.add(thread)
+        try:
+            found = [finder.find_spec(name, path, target) for finder in sys.meta_path
+                     if finder is not self and hasattr(finder, "find_spec")]
+        finally:
+            self._asking.remove(thread)
         spec = next((spec for spec in found if spec is not None
                      and (spec.origin is not None or name != package)), None)  # not a mere folder
         if spec is None and name == package:
             spec = PathFinder.find_spec(name, own_folders(), target)
         if package == "mxnet" and spec is not None and spec.loader is not None:
             run = self._run if name == "mxnet" else _run_module
-            # An attribute of this one loader, which Python makes anew for each import
+            # An attribute of this one loader, which Python makes anew for each file that it finds
             vars(spec.loader)["exec_module"] = functools.partial(run, spec.loader.exec_module)
         return spec
 
     def _run(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
         if _parts() and not hasattr(module, "nd"):  # which it has if it is reloaded
-            raise ImportError(_HALF_IMPORTED)
-        origin = module.__file__
-        if origin is not None:
-            check_version(os.path.dirname(origin))
+            raise ImportError(HALF_IMPORTED)
+        check_version(os.path.dirname(module.__file__ or ""))
         try:
             with _fma_kernel():
                 _run_module(execute, module)
         except BaseException as error:
             for name in _parts():  # so that the next try tells the same
                 del sys.modules[name]
-            if isinstance(error, (OSError, RuntimeError)):
-                raise ImportError(does_not_load(error, origin)) from error
+            if isinstance(error, OSError) or (
+                    isinstance(error, RuntimeError) and "MXNet library" in str(error)):
+                raise ImportError(does_not_load(error, module.__file__)) from error
             raise
         note_seeds(module)
         self.prepared = True

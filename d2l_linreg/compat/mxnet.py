@@ -5,11 +5,17 @@ import os
 import warnings
 from collections.abc import Iterator
 
-import mxnet as mx
-
 from . import streams
 from .cpu import ARM, cpu_has_fma
-from .loading import check_version, finder, note_seeds
+from .loading import HALF_IMPORTED, check_version, finder, note_seeds
+
+try:
+    import mxnet as mx
+except ModuleNotFoundError as error:
+    if error.name != "mxnet":
+        raise
+    raise ImportError("MXNet is not here: it comes along when d2l_linreg is installed, as by "
+                      "`pip install .` in a checkout") from error
 
 # OpenBLAS's kernels that were seen to agree bit for bit over whole training runs of both
 # notebooks, on the kind of CPU that this is.
@@ -35,6 +41,8 @@ def blas_kernel() -> str | None:
 
 
 if not finder.prepared:
+    if getattr(mx, "__file__", None) is None:  # a mere folder of that name
+        raise ImportError(HALF_IMPORTED)
     check_version(os.path.dirname(mx.__file__))
     note_seeds(mx)
     streams.restart(None)

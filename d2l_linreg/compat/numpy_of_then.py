@@ -4,7 +4,6 @@ MXNet reads two dozen names that NumPy has dropped since, most of them while its
 top level, `bool`, `int`, `Inf` and `compat` also when its functions run. So its modules, and no
 others, import a stand-in that has them beside all that NumPy has. NumPy itself is not touched.
 """
-import builtins
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -42,26 +41,12 @@ class NumPyOfThen(ModuleType):
             **{name: _raising(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")}}
         vars(self).update({name: value for name, value in gone.items()
                            if name not in vars(numpy)}, bool=bool, int=int, float=float)
+        array_utils = getattr(numpy.lib, "array_utils", None)  # of NumPy 2, where core warns
+        if array_utils is not None:
+            self.core = SimpleNamespace(numeric=array_utils)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(numpy, name)
 
 
 numpy_of_then = NumPyOfThen()
-
-
-def _import(name: str, *arguments: Any, **keywords: Any) -> ModuleType:
-    """`import`, as MXNet's modules are given it."""
-    try:
-        module = builtins.__import__(name, *arguments, **keywords)
-    except Exception as error:
-        # MXNet does without these two, and expects that one which is not there says so
-        if name.partition(".")[0] in ("scipy", "sklearn"):
-            raise ImportError(f"{name} does not import: {error!r}") from error
-        raise
-    return numpy_of_then if module is numpy else module
-
-
-def give(module: ModuleType) -> None:
-    """Have a module that has not run yet import NumPy as it was."""
-    vars(module)["__builtins__"] = dict(vars(builtins), __import__=_import)

@@ -14,14 +14,23 @@ _arrayprint = importlib.import_module(  # private, so that it moves about
 
 # NumPy 2 prints large numbers and the shapes of large arrays otherwise, but for this
 _LEGACY: Any = "1.21" if NumpyVersion(numpy.__version__) >= "1.22.0" else False
+_OF_2017 = (113, "1.13")  # as its parts call that option, and did before NumPy 1.22
 _DEFAULTS: Any = dict(precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False,
                       nanstr="nan", infstr="inf", formatter=None, sign="-", floatmode="maxprec",
                       legacy=_LEGACY)
 
 
-def printing_of_2019() -> contextlib.AbstractContextManager[Any]:
-    """NumPy 1.16's way to print inside the block, whatever options a caller has set."""
-    return numpy.printoptions(**_DEFAULTS)
+@contextlib.contextmanager
+def printing_of_2019(**options: Any) -> Iterator[None]:
+    """NumPy 1.16's way to print inside the block, whatever a caller has set.
+
+    Afterwards it is as before, but that a function which someone gave to NumPy 1's
+    `set_string_function`, which keeps it to itself, is gone.
+    """
+    if not _NEW:
+        numpy.set_string_function(None, repr=False)
+    with numpy.printoptions(**dict(_DEFAULTS, **options)):
+        yield
 
 
 @contextlib.contextmanager
@@ -33,33 +42,32 @@ def printing_of_2017() -> Iterator[None]:
     """
     plain, extend = _arrayprint._array2string, _arrayprint._extendLine
 
-    def array2string(a: numpy.ndarray, *arguments: Any, **keywords: Any) -> str:
-        return plain(_as_float64(a) if _is_2017() else a, *arguments, **keywords)
+    def array2string(a: numpy.ndarray, options: Any, *arguments: Any, **keywords: Any) -> str:
+        of_then = options["legacy"] in _OF_2017
+        return plain(_as_float64(a) if of_then else a, options, *arguments, **keywords)
 
-    def extend_line(s: str, line: str, word: str, line_width: int, *arguments: Any) -> Any:
+    def extend_line(s: str, line: str, word: str, line_width: int, next_line_prefix: str,
+                    legacy: Any) -> Any:
         stripped = line.rstrip()
         blanks = max(len(line) - len(stripped) - 1, 0) + len(word) - len(word.rstrip())
-        uncounted = blanks if _is_2017() and not stripped.endswith(",") else 0
-        return extend(s, line, word, line_width + uncounted, *arguments)
+        uncounted = blanks if legacy in _OF_2017 and not stripped.endswith(",") else 0
+        return extend(s, line, word, line_width + uncounted, next_line_prefix, legacy)
 
-    with (numpy.printoptions(**dict(_DEFAULTS, legacy="1.13")),
+    with (printing_of_2019(legacy="1.13"),
           patch.multiple(_arrayprint, _array2string=array2string, _extendLine=extend_line)):
         yield
 
 
 def str_of_2019(array: numpy.ndarray) -> str:
-    """An array's text by NumPy 1.16."""
-    with printing_of_2019():
-        return str(array)
+    """An array's text by NumPy 1.16, whatever a caller, or another thread, has set."""
+    return numpy.array2string(
+        array, max_line_width=75, precision=8, suppress_small=False, formatter={}, threshold=1000,
+        edgeitems=3, sign="-", floatmode="maxprec", legacy=_LEGACY)
 
 
 def str_of_2017(array: numpy.ndarray) -> str:
     """An array's text by NumPy 1.13."""
     return numpy.array2string(_as_float64(array), legacy="1.13")
-
-
-def _is_2017() -> bool:  # and not, within, 2019
-    return numpy.get_printoptions()["legacy"] == "1.13"
 
 
 def _as_float64(array: numpy.ndarray) -> numpy.ndarray:

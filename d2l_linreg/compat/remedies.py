@@ -11,8 +11,8 @@ _MISSING = {
         "MXNet needs libgomp.so.1 and libquadmath.so.0, which slim images leave out: install "
         "Debian's libgomp1 and libquadmath0, or what your system calls them",
     r"libopenblas":
-        "The wheel of MXNet 1.8.0 was built without it: take 1.8.0.post0, or run "
-        "`pip uninstall mxnet`, and the MXNet that came with d2l_linreg is used",
+        "The wheel of MXNet 1.8.0 was built without it: take 1.8.0.post0, or remove it, "
+        "with `pip uninstall mxnet`, and the MXNet that came with d2l_linreg is used",
     r"libcu|libnv|libnccl":
         "This MXNet is a build for NVIDIA GPUs, and needs CUDA's libraries and the driver's: "
         "docs/gpu.md tells how to install them",

@@ -45,7 +45,8 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     `NDArrayIter` of 10,000 rows. Those orders, but for the printed mini-batches, were found
     by search; they are not the authors' own. All other shuffles are ordinary.
 
-    Afterwards everything is as it was, the random stream included.
+    Afterwards everything is as it was, the random stream included, except that with NumPy 1 a
+    function which someone gave to `numpy.set_string_function`, which keeps it to itself, is gone.
 
     Parameters
     ----------

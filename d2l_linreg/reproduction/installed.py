@@ -13,8 +13,11 @@ def own_wheel() -> str | None:
     folder = os.path.dirname(os.path.dirname(mx.__file__))
     if os.path.basename(folder) != OWN:
         return None
-    with open(os.path.join(folder, "wheel.txt"), encoding="utf-8") as file:
-        return file.read().strip()
+    try:
+        with open(os.path.join(folder, "wheel.txt"), encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return "from no wheel that was noted"
 
 
 def which_mxnet() -> str:
@@ -38,7 +41,7 @@ def leftovers() -> str | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     needed = left.read_text("REQUESTED") is not None or any(
-        re.match(r"mxnet(?![\w-])", requirement)
+        re.match(r"mxnet(?![\w-])", requirement, re.IGNORECASE) and "extra ==" not in requirement
         for other in importlib.metadata.distributions() for requirement in other.requires or ())
     if needed or own_wheel() is not None:
         return None
