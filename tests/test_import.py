@@ -1,5 +1,4 @@
 """What importing the package does to a process: no more than MXNet needs."""
-import glob
 import os
 import platform
 import shutil
@@ -156,10 +155,13 @@ for _ in range(2):
     ("libquadmath.so.0", ("libgomp1", "libquadmath0"))])
 def test_a_slim_image_is_told_the_packages_that_it_lacks(library, packages, tmp_path):
     # A Linux in which the library is not there, for this process alone
-    folders = [os.path.dirname(path) for path in glob.glob(f"/usr/lib/*/{library}")]
-    if not folders or os.geteuid() != 0 or not shutil.which("unshare"):
+    if not shutil.which("unshare") or os.geteuid() != 0:
         pytest.skip("only Linux's root can take a library away for one process")
-    folder = folders[0]
+    with open("/proc/self/maps", encoding="utf-8") as file:
+        loaded = {line.split()[-1] for line in file if f"/{library}" in line}
+    if len(loaded) != 1 or not min(loaded).startswith(("/usr/lib/", "/lib/")):
+        pytest.skip("this Python has libraries of its own")
+    folder = os.path.dirname(min(loaded))
     upper, work = tmp_path / "upper", tmp_path / "work"
     upper.mkdir()
     work.mkdir()

@@ -51,7 +51,8 @@ TESTS = {
     # training
     "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
     "plan": "training", "result": "training", "train": "training", "transcript": "training"}
-FIRST = ["test_vocabulary.py", "test_streams.py", "test_verdicts.py", "test_reproduction.py",
+FIRST = ["test_vocabulary.py", "test_numpy_of_then.py", "test_import.py", "test_streams.py",
+         "test_verdicts.py", "test_reproduction.py",
          "test_pictures.py", "test_training.py", "test_checkpoint.py", "test_monte_carlo.py",
          "test_cli.py", "test_replication.py", "test_launch.py"]
 SURVIVED = "survived"
