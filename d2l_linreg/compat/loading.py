@@ -98,6 +98,12 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
     return module
 
 
+def _create(create: Callable[[ModuleSpec], Any], spec: ModuleSpec) -> Any:
+    if _parts():
+        raise ImportError(HALF_IMPORTED)
+    return create(spec)
+
+
 def _run_module(execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
     # A copy of Python's builtins: whoever replaces one of them later does so without MXNet
     vars(module)["__builtins__"] = dict(vars(builtins), __import__=_import)
@@ -134,14 +140,15 @@ class MXNetFinder:
         if spec is None and name == package:
             spec = PathFinder.find_spec(name, own_folders(), target)
         if package == "mxnet" and spec is not None and spec.loader is not None:
-            run = self._run if name == "mxnet" else _run_module
-            # An attribute of this one loader, which Python makes anew for each file that it finds
-            vars(spec.loader)["exec_module"] = functools.partial(run, spec.loader.exec_module)
+            # Attributes of this one loader, which Python makes anew for each file that it finds
+            loader, run = spec.loader, _run_module
+            if name == "mxnet":
+                run = self._run
+                vars(loader)["create_module"] = functools.partial(_create, loader.create_module)
+            vars(loader)["exec_module"] = functools.partial(run, loader.exec_module)
         return spec
 
     def _run(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
-        if _parts() and not hasattr(module, "nd"):  # which it has if it is reloaded
-            raise ImportError(HALF_IMPORTED)
         check_version(os.path.dirname(module.__file__ or ""))
         try:
             with _fma_kernel():

@@ -320,7 +320,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("any version of MXNet is taken", "compat/loading.py",
      "if version and not (1, 7)", "if version and not (0, 0)"),
     ("what a failed import left is not seen", "compat/loading.py",
-     "if _parts() and not", "if False and not"),
+     "    if _parts():\n", "    if False:\n"),
     ("a second try tells another error", "compat/loading.py",
      "for name in _parts():  # so", "for name in ():  # so"),
     ("a mere folder is taken for MXNet", "compat/loading.py",
