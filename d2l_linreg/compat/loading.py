@@ -91,10 +91,10 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
         if level == 0 and name.partition(".")[0] not in ("mxnet", "numpy"):
             raise ImportError(f"{name} does not import: {error!r}") from error
         raise
-    if module is sys.modules.get("numpy"):  # not sooner: a late start of MXNet's makes threads meet
-        from .numpy_of_then import numpy_of_then
+    if module in (sys.modules.get("numpy"), sys.modules.get("scipy")):
+        from .of_then import of_then  # not sooner: a late start of MXNet's makes threads meet
 
-        return numpy_of_then
+        return of_then(module)
     return module
 
 

@@ -37,7 +37,7 @@ TESTS = {
     "gpu_builds": "contexts", "setup": "install", "straight_dope": "vocabulary",
     # compat
     "cpu": "import", "loading": "import", "logf": "streams", "mxnet": "import",
-    "printing": "numpy_of_then", "remedies": "import", "scalars": "numpy_of_then",
+    "printing": "of_then", "remedies": "import", "scalars": "of_then",
     # distributed
     "group": "launch", "node": "launch",
     # engines
@@ -51,7 +51,7 @@ TESTS = {
     # training
     "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
     "plan": "training", "result": "training", "train": "training", "transcript": "training"}
-FIRST = ["test_vocabulary.py", "test_numpy_of_then.py", "test_import.py", "test_streams.py",
+FIRST = ["test_vocabulary.py", "test_of_then.py", "test_import.py", "test_streams.py",
          "test_verdicts.py", "test_reproduction.py",
          "test_pictures.py", "test_training.py", "test_checkpoint.py", "test_monte_carlo.py",
          "test_cli.py", "test_replication.py", "test_launch.py"]

@@ -16,8 +16,10 @@ import pytest
 
 from d2l_linreg import as_published
 from d2l_linreg.compat.mxnet import mx
-from d2l_linreg.compat.numpy_of_then import numpy_of_then
+from d2l_linreg.compat.of_then import of_then
 from d2l_linreg.compat.printing import printing_of_2017, printing_of_2019
+
+numpy_of_then = of_then(numpy)
 
 
 def names_read(path):
@@ -117,6 +119,23 @@ def test_a_package_too_old_for_this_numpy_does_not_stop_mxnet(package, tmp_path,
     (folder / "__init__.py").write_text("import numpy\nnumpy.no_longer_there\n")
     assert run_python("import d2l_linreg, mxnet; print(mxnet.nd.ones(2).sum().asscalar())",
                       PYTHONPATH=str(tmp_path)) == "2.0\n"
+
+
+def test_what_scipy_is_about_to_drop_mxnet_still_has(tmp_path, run_python):
+    folder = tmp_path / "scipy" / "sparse"
+    folder.mkdir(parents=True)
+    (tmp_path / "scipy" / "__init__.py").write_text("")
+    (folder / "__init__.py").write_text("""
+class csr_matrix: pass
+def __getattr__(name):
+    if name == "csr":
+        raise DeprecationWarning("to be removed in SciPy 2.0.0")
+    raise AttributeError(name)
+""")
+    assert run_python("""
+import d2l_linreg, mxnet, scipy.sparse
+print(mxnet.nd.array([1, 2]).sum().asscalar(), "csr" in vars(scipy.sparse))
+""", PYTHONPATH=tmp_path) == "3.0 False\n"
 
 
 def test_warnings_as_errors_do_not_stop_a_late_import(run_python):
