@@ -243,6 +243,27 @@ import d2l_linreg.d2l
                     "parts of it behind; start a new process, and import d2l_linreg first")
 
 
+def test_a_loader_that_other_modules_share_is_left_alone(tmp_path):
+    (tmp_path / "other.py").write_text("import numpy\n")
+    assert python("""
+import sys
+from importlib.machinery import PathFinder
+class Shared:  # as pytest's, for what it rewrites
+    def find_spec(name, path=None, target=None):
+        if name in ("mxnet.test_utils", "other"):
+            spec = PathFinder.find_spec(name, path)
+            Shared.of[name], spec.loader = spec.loader, Shared
+            return spec
+    def create_module(spec): pass
+    def exec_module(module): Shared.of[module.__name__].exec_module(module)
+    of = {}
+sys.meta_path.insert(0, Shared)
+import d2l_linreg, mxnet.test_utils, numpy, other
+assert set(Shared.of) == {"mxnet.test_utils", "other"}
+print(other.numpy is numpy, mxnet.test_utils.np is numpy, mxnet.test_utils.__loader__.of)
+""", PYTHONPATH=tmp_path).stdout.startswith("True False {")
+
+
 def test_finders_of_other_kinds_are_no_hindrance():
     assert python("""
 import sys

@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -98,18 +99,30 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
     return module
 
 
-def _create(create: Callable[[ModuleSpec], Any], spec: ModuleSpec) -> Any:
-    if _parts():
-        raise ImportError(HALF_IMPORTED)
-    return create(spec)
-
-
 def _run_module(execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
     # A copy of Python's builtins: whoever replaces one of them later does so without MXNet
     vars(module)["__builtins__"] = dict(vars(builtins), __import__=_import)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MXNet's old syntax, and of what is to leave Python
         execute(module)
+
+
+class _Loader(Loader):
+    """Loads a module of MXNet's as its own loader does, which others may share, but prepared."""
+
+    def __init__(self, own: Any, run: Callable[..., None]) -> None:
+        self.own, self.run = own, run
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["own"], name)
+
+    def create_module(self, spec: ModuleSpec) -> Any:
+        if spec.name == "mxnet" and _parts():  # before it is there, also for other threads
+            raise ImportError(HALF_IMPORTED)
+        return self.own.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.run(self.own.exec_module, module)
 
 
 class MXNetFinder:
@@ -140,12 +153,7 @@ class MXNetFinder:
         if spec is None and name == package:
             spec = PathFinder.find_spec(name, own_folders(), target)
         if package == "mxnet" and spec is not None and spec.loader is not None:
-            # Attributes of this one loader, which Python makes anew for each file that it finds
-            loader, run = spec.loader, _run_module
-            if name == "mxnet":
-                run = self._run
-                vars(loader)["create_module"] = functools.partial(_create, loader.create_module)
-            vars(loader)["exec_module"] = functools.partial(run, loader.exec_module)
+            spec.loader = _Loader(spec.loader, self._run if name == "mxnet" else _run_module)
         return spec
 
     def _run(self, execute: Callable[[ModuleType], Any], module: ModuleType) -> None:
