@@ -327,8 +327,6 @@ FAULTS = [Fault(*fault) for fault in (
      "for name in _parts():  # so", "for name in ():  # so"),
     ("a mere folder is taken for MXNet", "compat/loading.py",
      "spec.origin is not None or name != package", "True"),
-    ("warnings of a late import are errors", "compat/loading.py",
-     'warnings.simplefilter("ignore")  # of', "pass  # of"),
     ("MXNet's later modules have today's NumPy", "compat/loading.py",
      "dict(vars(builtins), __import__=_import)",
      "dict(vars(builtins), **({'__import__': _import} if module.__name__ == 'mxnet' else {}))"),
