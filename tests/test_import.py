@@ -113,7 +113,8 @@ def foreign_mxnet(tmp_path):
     (tmp_path / "mxnet" / "libmxnet.so").write_bytes(b"\xcf\xfa\xed\xfe not of this platform")
     (tmp_path / "mxnet" / "base.py").write_text("")
     (tmp_path / "mxnet" / "__init__.py").write_text(
-        "from . import base\nimport ctypes, os\nctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libmxnet.so'))\n")
+        "from . import base\nimport ctypes, os\n"
+        "ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libmxnet.so'))\n")
     return str(tmp_path)
 
 

@@ -25,7 +25,8 @@ def describe() -> dict[str, str]:
     """
     return {
         "d2l_linreg": __version__,
-        "mxnet": f"{mx.__version__}, {which_mxnet()}",
+        "mxnet": mx.__version__,
+        "mxnet is": which_mxnet(),
         "mxnet's folder": os.path.dirname(mx.__file__),
         "numpy": numpy.__version__,
         "python": platform.python_version(),

@@ -24,7 +24,7 @@ def which_mxnet() -> str:
     """Whether the MXNet in use came with this package or was installed apart, and its hash."""
     wheel = own_wheel()
     if wheel is not None:
-        return f"which came with d2l_linreg: {wheel}"
+        return f"what came with d2l_linreg: {wheel}"
     library = mx.libinfo.find_lib_path()[0]
     with open(library, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
