@@ -29,7 +29,7 @@ def test_without_a_gpu_auto_is_the_cpu_and_says_nothing():
 @without_gpu
 @pytest.mark.parametrize("ctx", ["gpu", "gpu(1)", mx.gpu(0)])
 def test_a_gpu_that_is_not_there_is_refused_with_the_remedy(ctx):
-    with pytest.raises(ContextError, match=r"sees 0 GPUs; use \"cpu\" or \"auto\".*mxnet-cu1"):
+    with pytest.raises(ContextError, match=r"sees 0 GPUs; use \"cpu\" or \"auto\".*mxnet-cu112"):
         train(ctx=ctx)
 
 

@@ -90,13 +90,14 @@ def to_junit(reproduction: Reproduction) -> str:
     str
         XML.
     """
+    environment = describe()
     suites = ElementTree.Element("testsuites", name="d2l-linreg reproduce")
     for fresh in reproduction.notebooks:
         name = fresh.notebook
         suite = ElementTree.SubElement(suites, "testsuite", name=name, errors="0", skipped="0",
                                        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()))
         properties = ElementTree.SubElement(suite, "properties")
-        for key, value in describe().items():
+        for key, value in environment.items():
             ElementTree.SubElement(properties, "property", name=key, value=value)
         cases = [(figure.figure, figure.verdict != DIFFERENT, _told(figure))
                  for figure in fresh.figures]

@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
-from tqdm import tqdm
 
 from ..compat.mxnet import mx
 from ..compat.streams import seeded
@@ -108,6 +107,8 @@ class Mapped:
 
     def watched(self, epoch: int, blocks: Epoch) -> Iterator[tuple[int, numpy.ndarray]]:
         """An epoch's blocks, with a progress bar."""
+        from tqdm import tqdm  # which only files need
+
         with tqdm(total=len(self.labels), desc=f"epoch {epoch}", unit=" examples",
                   unit_scale=True, disable=not self.verbose) as bar:
             for block, rows in blocks:
