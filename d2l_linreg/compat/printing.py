@@ -2,7 +2,7 @@
 import contextlib
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import numpy
@@ -28,7 +28,7 @@ def printing_of_2019(**options: Any) -> Iterator[None]:
     `set_string_function`, which keeps it to itself, is gone.
     """
     if not _NEW:
-        numpy.set_string_function(None, repr=False)
+        cast(Any, numpy).set_string_function(None, repr=False)
     with numpy.printoptions(**dict(_DEFAULTS, **options)):
         yield
 
