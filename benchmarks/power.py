@@ -81,7 +81,7 @@ def measure(name, runs):
     arrays = (*data, *params)
 
     def transcripts(first):
-        return [printed_figures(train(name, shuffle_seed=PUBLISHED_SEED + run, engine="scan",
+        return [printed_figures(train(name, shuffle_seed=PUBLISHED_SEED + run, engine="native",
                                       ctx="cpu", verbose=False).transcript)
                 for run in range(first, first + runs)]
 

@@ -6,8 +6,7 @@ the loopback device. Where that carries other traffic too, give the measurement 
 
     unshare --net sh -c 'ip link set lo up && python benchmarks/workers.py'
 
-What is reported, with what it would come to on more machines, goes to benchmarks/results/ and
-docs/machines.md.
+What is reported, with what it would come to on more machines, goes to benchmarks/results/.
 """
 import argparse
 import json
@@ -20,7 +19,6 @@ import time
 from pathlib import Path
 
 import numpy
-import pages
 import psutil
 
 from d2l_linreg import TrainResult, train
@@ -133,12 +131,11 @@ def report(reference, measured, sent, message):
 
 
 def show(reference, measured, sent, message):
-    """Put what was measured into results/, and the tables into docs/machines.md."""
+    """Put what was measured into results/, whose tables docs/machines.md includes."""
     (RESULTS / "workers.json").write_text(json.dumps(dict(
         one_process=reference, workers=measured, sent=sent, message=message), indent=1) + "\n")
     text = report(reference, measured, sent, message)
     (RESULTS / "workers.md").write_text(text, encoding="utf-8")
-    pages.show("machines.md", "workers.md", text)
 
 
 if __name__ == "__main__":

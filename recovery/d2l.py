@@ -7,44 +7,39 @@ examples, then hit exactly by another deal of the last 20 examples into the last
 import sys
 
 import numpy
-from arithmetic import deals, float32, residual, step
 from command import run, say
+from deals import deals
 from numba import njit
 
 from d2l_linreg import d2l, published
 from d2l_linreg.compat.mxnet import numpy_semantics
 from d2l_linreg.compat.streams import seeded
+from d2l_linreg.engines.arithmetic import add_losses, constants, descend
+from d2l_linreg.settings import NOTEBOOKS
 
 TRUE_W, TRUE_B = (2, -3.4), 4.2
-NUM_EXAMPLES, BATCH_SIZE, LEARNING_RATE = 1000, 10, float32(0.03)
+NUM_EXAMPLES, BATCH_SIZE = 1000, 10
+CONSTANTS = constants(NOTEBOOKS["d2l"], NOTEBOOKS["d2l"].settings)
 # How far from the published parameters epoch 3 may end before its last 20 examples are
 # dealt anew; a deal moves the end by about as much.
 NEAR = 3e-6
 
 
-@njit(inline="always")
-def train_batch(features, labels, rows, first, w0, w1, b):
-    """One step; the derivative of a squared residual's half is the residual."""
-    return step(features, labels, rows, first, first + BATCH_SIZE, w0, w1, b,
-                float32(1), LEARNING_RATE, float32(BATCH_SIZE))
-
-
 @njit
 def train_epoch(features, labels, order, params):
     """Parameters, as float32 array [w0, w1, b], after an epoch in this order."""
-    w0, w1, b = params
-    for first in range(0, len(order), BATCH_SIZE):
-        w0, w1, b = train_batch(features, labels, order, first, w0, w1, b)
-    return numpy.array([w0, w1, b])
+    w, b = params[:2].copy(), params[2:].copy()
+    descend(features, labels, order, BATCH_SIZE, w, b, CONSTANTS,
+            numpy.empty(len(order) // BATCH_SIZE, numpy.float32))
+    return numpy.append(w, b)
 
 
-@njit
 def mean_loss(features, labels, params):
-    """Mean over all examples; its last bits are not MXNet's, but six decimals are printed."""
-    total = 0.0
-    for row in range(len(labels)):
-        total += residual(features, labels, row, params[0], params[1], params[2]) ** 2 / 2
-    return total / len(labels)
+    """Mean over all examples."""
+    total = numpy.zeros(2, numpy.float32)
+    add_losses(features, labels, numpy.arange(len(labels)), params[:2], params[2:], CONSTANTS[1],
+               total)
+    return total[0] / len(labels)
 
 
 def order_with_loss(examples, params, loss, rng):
@@ -76,11 +71,7 @@ def climb(features, labels, order, params, goal, seed):
 def deal_that_hits(features, labels, rows, deals, params, goal):
     """The index of a deal of `rows` into two batches that leads to the goal, or -1."""
     for k in range(len(deals)):
-        dealt = rows[deals[k]]
-        w0, w1, b = params
-        for first in range(0, len(dealt), BATCH_SIZE):
-            w0, w1, b = train_batch(features, labels, dealt, first, w0, w1, b)
-        if w0 == goal[0] and w1 == goal[1] and b == goal[2]:
+        if (train_epoch(features, labels, rows[deals[k]], params) == goal).all():
             return k
     return -1
 

@@ -16,15 +16,18 @@ import math
 import sys
 
 import numpy
-from arithmetic import deals, float32, kahan, residual, step
 from command import run, say
+from deals import deals
 from numba import njit
 
 from d2l_linreg import published, straight_dope
 from d2l_linreg.compat.mxnet import numpy_semantics
 from d2l_linreg.compat.streams import seeded
+from d2l_linreg.engines.arithmetic import constants, scratch, step
+from d2l_linreg.settings import NOTEBOOKS
 
-NUM_EXAMPLES, BATCH_SIZE, LEARNING_RATE = 10000, 4, float32(0.001)
+NUM_EXAMPLES, BATCH_SIZE = 10000, 4
+CONSTANTS = constants(NOTEBOOKS["straight_dope"], NOTEBOOKS["straight_dope"].settings)
 NUM_EPOCHS, NUM_BATCHES, SEGMENT = 2, 2500, 500
 
 # Deviations, relative to the averages, at which the next stage takes over; it reaches farther.
@@ -38,21 +41,12 @@ WINDOW, ALTERNATIVES = 4, 16
 COARSE, FINE = 2**20, 2**18
 
 
-@njit(inline="always")
-def train_batch(features, labels, rows, first, w0, w1, b):
-    """One step; the derivative of a mean of four squared residuals is half the residual."""
-    return step(features, labels, rows, first, first + BATCH_SIZE, w0, w1, b,
-                float32(2) / float32(BATCH_SIZE), LEARNING_RATE, float32(1))
-
-
-@njit(inline="always")
-def batch_loss(features, labels, rows, first, w0, w1, b):
-    """The mean squared residual of a batch, before its step."""
-    total = lost = float32(0)
-    for k in range(first, first + BATCH_SIZE):
-        r = residual(features, labels, rows[k], w0, w1, b)
-        total, lost = kahan(total, lost, r * r)
-    return total / float32(BATCH_SIZE)
+@njit(forceinline=True)
+def train_batch(features, labels, rows, first, w0, w1, b, w, work):
+    """One step, in `w` and `work`: the batch's mean loss before it, and parameters after it."""
+    w[0], w[1] = w0, w1
+    loss, b = step(features, labels, rows, first, first + BATCH_SIZE, w, b, work, CONSTANTS)
+    return loss, w[0], w[1], b
 
 
 @njit
@@ -63,28 +57,24 @@ def simulate(features, labels, order, initial):
     -------
     averages : array, shape (2, 5), float64
         The moving average of the losses at each segment's end, by epoch.
-    losses : array, shape (2, 2500), float32
-        Before each batch's step.
     params : array, shape (2, 2501, 3), float32
         w0, w1 and b before each batch, and after the last one.
     """
     averages = numpy.empty((NUM_EPOCHS, NUM_BATCHES // SEGMENT))
-    losses = numpy.empty((NUM_EPOCHS, NUM_BATCHES), numpy.float32)
     params = numpy.empty((NUM_EPOCHS, NUM_BATCHES + 1, 3), numpy.float32)
+    w, work = numpy.empty(2, numpy.float32), scratch(2)
     w0, w1, b = initial
     average = 0.0
     for epoch in range(NUM_EPOCHS):
         params[epoch, 0] = w0, w1, b
         for batch in range(NUM_BATCHES):
-            first = batch * BATCH_SIZE
-            loss = batch_loss(features, labels, order, first, w0, w1, b)
-            w0, w1, b = train_batch(features, labels, order, first, w0, w1, b)
+            loss, w0, w1, b = train_batch(features, labels, order, batch * BATCH_SIZE, w0, w1, b,
+                                          w, work)
             average = 0.99 * average + 0.01 * numpy.float64(loss)
-            losses[epoch, batch] = loss
             params[epoch, batch + 1] = w0, w1, b
             if (batch + 1) % SEGMENT == 0:
                 averages[epoch, batch // SEGMENT] = average
-    return averages, losses, params
+    return averages, params
 
 
 @njit
@@ -109,9 +99,10 @@ def climb(features, labels, order, initial, goal, seed):
 @njit
 def keeps(features, labels, rows, before, after):
     """Whether the batches in `rows` lead from the one set of parameters to the other."""
+    w, work = numpy.empty(2, numpy.float32), scratch(2)
     w0, w1, b = before
     for first in range(0, len(rows), BATCH_SIZE):
-        w0, w1, b = train_batch(features, labels, rows, first, w0, w1, b)
+        _, w0, w1, b = train_batch(features, labels, rows, first, w0, w1, b, w, work)
     return w0 == after[0] and w1 == after[1] and b == after[2]
 
 
@@ -135,22 +126,22 @@ def redeals(features, labels, rows, before, after, first, second, third):
         Of the 63,063,000 deals the first that do; the very first of all is `rows` itself.
     """
     found, count = numpy.empty((ALTERNATIVES, len(rows)), numpy.int64), 0
-    dealt = rows.copy()
+    dealt, w, work = rows.copy(), numpy.empty(2, numpy.float32), scratch(2)
     # A tree: what follows a batch starts from the parameters which that batch led to.
     for i in range(len(first)):
         dealt[:] = rows[first[i]]
-        v0, v1, c = train_batch(features, labels, dealt, 0, before[0, 0], before[0, 1],
-                                before[0, 2])
+        _, v0, v1, c = train_batch(features, labels, dealt, 0, before[0, 0], before[0, 1],
+                                   before[0, 2], w, work)
         twelve = dealt[4:].copy()
         for j in range(len(second)):
             dealt[4:] = twelve[second[j]]
-            u0, u1, d = train_batch(features, labels, dealt, 4, v0, v1, c)
+            _, u0, u1, d = train_batch(features, labels, dealt, 4, v0, v1, c, w, work)
             eight = dealt[8:].copy()
             for k in range(len(third)):
                 for place in range(8):
                     dealt[8 + place] = eight[third[k, place]]
-                w0, w1, b = train_batch(features, labels, dealt, 8, u0, u1, d)
-                w0, w1, b = train_batch(features, labels, dealt, 12, w0, w1, b)
+                _, w0, w1, b = train_batch(features, labels, dealt, 8, u0, u1, d, w, work)
+                _, w0, w1, b = train_batch(features, labels, dealt, 12, w0, w1, b, w, work)
                 if (w0 == after[0, 0] and w1 == after[0, 1] and b == after[0, 2]
                         and keeps(features, labels, dealt, before[1], after[1])):
                     found[count] = dealt
@@ -178,13 +169,13 @@ def effects(features, labels, alternatives, before, weights):
     array, shape (count, 2), float64
     """
     added = numpy.zeros((len(alternatives), NUM_EPOCHS))
+    w, work = numpy.empty(2, numpy.float32), scratch(2)
     for k in range(len(alternatives)):
         for epoch in range(NUM_EPOCHS):
             w0, w1, b = before[epoch]
             for batch in range(weights.shape[1]):
-                first = batch * BATCH_SIZE
-                loss = batch_loss(features, labels, alternatives[k], first, w0, w1, b)
-                w0, w1, b = train_batch(features, labels, alternatives[k], first, w0, w1, b)
+                loss, w0, w1, b = train_batch(features, labels, alternatives[k],
+                                              batch * BATCH_SIZE, w0, w1, b, w, work)
                 added[k, epoch] += weights[epoch, batch] * numpy.float64(loss)
     return added - added[0]
 
@@ -263,7 +254,7 @@ def adjust(examples, order, initial, goal, segment, length, alternatives, tolera
     bool
         Whether the segment's two averages came within tolerance.
     """
-    averages, _, params = simulate(*examples, order, initial)
+    averages, params = simulate(*examples, order, initial)
     reached = averages[:, segment]
     # Epoch 1 starts from epoch 0's last average, which comes to its goal last of all.
     reached[1] += 0.99 ** (SEGMENT * (segment + 1)) * (goal[0, -1] - averages[0, -1])

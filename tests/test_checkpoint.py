@@ -128,8 +128,9 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     X = numpy.random.RandomState(0).standard_normal((50, 2))
     train(data=(X, X[:, 0]), ctx="cpu", checkpoint=str(path), verbose=False)
     kept = path.read_bytes()
-    for other, name in ((dict(learning_rate=0.1), "learning_rate"), (dict(engine="scan"), "engine"),
-                        (dict(batch_size=5), "batch_size"), (dict(shuffle_seed=1), "shuffle_seed"),
+    for other, name in ((dict(learning_rate=0.1), "learning_rate"),
+                        (dict(engine="native"), "engine"), (dict(batch_size=5), "batch_size"),
+                        (dict(shuffle_seed=1), "shuffle_seed"),
                         (dict(data=(X, X[:, 1])), "data"), (dict(num_epochs=4), "num_epochs"),
                         (dict(notebook="straight_dope"), "notebook|learning_rate"),
                         (dict(order=[range(50)] * 3), "order|shuffle_seed")):

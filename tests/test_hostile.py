@@ -470,7 +470,7 @@ def test_texts_beside_the_published_ones(name, text, notebook):
 
 @hostile(st.lists(st.one_of(st.sampled_from(
     ["train", "train", "info", "--batch-size", "--ctx", "--learning-rate", "nan", "-1", "0", "cpu",
-     "--data", "--label", "--labels", "--engine", "scan", "--plot", "--json", "--runs", "--help",
+     "--data", "--label", "--labels", "--engine", "native", "--plot", "--json", "--runs", "--help",
      "--checkpoint", "--save", "--num-epochs", "straight_dope", "fit"]), names.filter(
          lambda name: isinstance(name, str))),
     min_size=1, max_size=5))

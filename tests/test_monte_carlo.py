@@ -53,7 +53,7 @@ def test_stated_rate_of_false_alarms():
 
 def test_false_alarms_among_1000_of_our_own_runs_are_as_many_as_stated(notebook):
     transcripts = [printed_figures(train(
-        notebook, shuffle_seed=10**6 + run, engine="scan", ctx="cpu", verbose=False).transcript)
+        notebook, shuffle_seed=10**6 + run, engine="native", ctx="cpu", verbose=False).transcript)
         for run in range(1000)]
     replicates = replicate(notebook, 1000).figures
     p_values = numpy.array([monte_carlo.p_value(t, replicates) for t in transcripts])

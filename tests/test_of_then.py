@@ -121,6 +121,19 @@ def test_a_package_too_old_for_this_numpy_does_not_stop_mxnet(package, tmp_path,
                       PYTHONPATH=str(tmp_path)) == "2.0\n"
 
 
+def test_scikit_learn_is_not_loaded_for_mxnet_and_is_there_for_all_others(tmp_path, run_python):
+    (tmp_path / "sklearn").mkdir()
+    (tmp_path / "sklearn" / "__init__.py").write_text("")
+    (tmp_path / "sklearn" / "base.py").write_text("class BaseEstimator: pass")
+    assert run_python("""
+import sys
+import d2l_linreg, mxnet
+print("sklearn" in sys.modules, mxnet.model.SKLEARN_INSTALLED)
+import sklearn.base
+print(sklearn.base.BaseEstimator.__module__)
+""", PYTHONPATH=tmp_path) == "False False\nsklearn.base\n"
+
+
 def test_what_scipy_is_about_to_drop_mxnet_still_has(tmp_path, run_python):
     folder = tmp_path / "scipy" / "sparse"
     folder.mkdir(parents=True)

@@ -100,8 +100,8 @@ def test_a_device_that_is_none_is_refused_among_others(capsys):
 
 
 @pytest.mark.parametrize("given, message", [
-    (dict(ctx=DEVICES, engine="scan"), "engine is 'scan', which is for one device"),
-    (dict(ctx="cpu", kvstore="local", engine="fused"), "engine is 'fused', which is for one"),
+    (dict(ctx=DEVICES, engine="native"), "engine is 'native', which is for one device"),
+    (dict(ctx="cpu", kvstore="local", engine="native"), "engine is 'native', which is for one"),
     (dict(ctx=DEVICES, batch_size=2), "batch_size is 2, and ctx names 3 devices"),
     (dict(kvstore="dist_async"), "kvstore is 'dist_async'; it must be one of 'local', 'device'"),
     (dict(kvstore=["local"]), "kvstore is "),

@@ -1,8 +1,15 @@
 """replicate(): many shuffles at once are the same runs as one by one."""
+from dataclasses import replace
+
 import numpy
 import pytest
+from descent import loop_in_float64
 
 from d2l_linreg import published, replicate, reproduce, train
+from d2l_linreg.reproduction.replication import descend
+from d2l_linreg.settings import chosen
+from d2l_linreg.training.examples import draw
+from d2l_linreg.training.orders import epochs
 
 # float64 against the notebook's float32: what figures.rounding_bound derives
 BOUND = {"d2l": 3.2e-6, "straight_dope": 1.3e-5}
@@ -24,11 +31,41 @@ def test_each_run_is_train_with_its_seed(notebook, run, replicates):
                                       rtol=1.3e-3)
 
 
-@pytest.mark.parametrize("run", range(3))
-def test_moving_averages_are_those_of_scan(run):
-    replicates = replicate("straight_dope", runs=1, seed=5 + run)
-    scan = train("straight_dope", ctx="cpu", shuffle_seed=5 + run, engine="scan", verbose=False)
-    numpy.testing.assert_allclose(replicates.moving_losses[0], scan.moving_losses, rtol=1e-9)
+@pytest.mark.parametrize("run", range(2))
+def test_each_run_is_the_descent_in_float64(notebook, own, run, replicates):
+    (X, y), (w, b) = draw(own, 2)
+    orders = [rows for [(_, rows)] in epochs(own, chosen(own.settings, shuffle_seed=5 + run), None,
+                                             [len(y)])]
+    given = own.settings.learning_rate, own.settings.batch_size
+    w, b, losses = loop_in_float64(notebook, X, y, w[:, 0], b[0], orders, *given)
+    numpy.testing.assert_allclose(replicates.w_error[run], own.vocabulary.TRUE_W - w, atol=1e-12)
+    numpy.testing.assert_allclose(replicates.b_error[run], own.vocabulary.TRUE_B - b, atol=1e-12)
+    squares = (X.astype("float64") @ w + b - y) ** 2
+    numpy.testing.assert_allclose(replicates.epoch_losses[run, -1],
+                                  own.loss_factor * squares.mean(), rtol=1e-9)
+    if notebook == "straight_dope":
+        averages = [0.0]
+        for loss in losses:
+            averages.append(0.99 * averages[-1] + 0.01 * loss)
+        numpy.testing.assert_allclose(replicates.moving_losses[run], averages[500::500], rtol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [7, 4096])
+def test_a_short_last_batch_is_the_notebook_s(notebook, own, batch_size):
+    (X, y), (w, b) = draw(own, 2)
+    X, y = X[:999], y[:999]  # neither divides it
+    settings = replace(own.settings, batch_size=min(batch_size, 990))
+    runs = descend(replace(own, settings=settings), X, y, w, b, runs=2, seed=1)
+    orders = [rows for [(_, rows)] in epochs(own, chosen(settings, shuffle_seed=2), None, [999])]
+    w, b, _ = loop_in_float64(notebook, X, y, w[:, 0], b[0], orders, settings.learning_rate,
+                              settings.batch_size)
+    numpy.testing.assert_allclose(runs.w_error[1], own.vocabulary.TRUE_W - w, atol=1e-12)
+
+
+def test_runs_in_pieces_are_the_same_numbers(notebook, monkeypatch):
+    whole = replicate(notebook, runs=5, seed=5).figures
+    monkeypatch.setattr("d2l_linreg.reproduction.replication.ROWS", 20000)  # two or twenty
+    assert (replicate(notebook, runs=5, seed=5).figures == whole).all()
 
 
 def test_runs_are_the_same_numbers_however_many_are_made_together(notebook):

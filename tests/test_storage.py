@@ -24,11 +24,11 @@ def stored(tmp_path_factory):
     return path.read_bytes(), result
 
 
-@pytest.fixture(scope="module", params=["compiled", "scan"])
-def reloaded(request, notebook, tmp_path_factory):
-    """A result, and the same from a file; each engine keeps another type of number."""
+@pytest.fixture(scope="module")
+def reloaded(notebook, tmp_path_factory):
+    """A result, and the same from a file."""
     path = tmp_path_factory.mktemp("reloaded") / "result"
-    result = train(notebook, ctx="cpu", engine=request.param, verbose=False)
+    result = train(notebook, ctx="cpu", verbose=False)
     result.save(str(path))
     return result, TrainResult.load(str(path))
 

@@ -3,11 +3,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import one_of
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
     from .engine import Engine
 
-ENGINES = ("compiled", "autograd", "scan", "fused")
+ENGINES = ("compiled", "autograd", "native")
+GONE = ("scan", "fused")  # which 0.1.0 had
 
 
 def find(name: Any) -> "type[Engine]":
@@ -15,7 +17,7 @@ def find(name: Any) -> "type[Engine]":
 
     Parameters
     ----------
-    name : {"compiled", "autograd", "scan", "fused"}
+    name : {"compiled", "autograd", "native"}
 
     Returns
     -------
@@ -26,6 +28,11 @@ def find(name: Any) -> "type[Engine]":
     ------
     ArgumentError
         If there is none of that name.
+    ImportError
+        If it is "native", and numba is not installed.
     """
+    if isinstance(name, str) and name in GONE:
+        raise ArgumentError(f"engine is {name!r}, which is gone; 'native' is faster than it was, "
+                            "and has the notebook's bits")
     module = importlib.import_module("." + one_of("engine", name, ENGINES), __package__)
     return getattr(module, name.capitalize())

@@ -1,6 +1,8 @@
 """Engine "compiled": the notebooks' steps, ten to a compiled MXNet graph. Same bits, sooner."""
 import functools
 
+import numpy
+
 from ..compat.mxnet import mx
 from ..settings import Notebook, Settings
 from .engine import Array, Engine, Losses, Rows, as_nd
@@ -18,25 +20,27 @@ class Compiled(Engine):
     So the results are the same, bit for bit.
     """
 
-    def __init__(self, own: Notebook, settings: Settings, num_features: int) -> None:
-        super().__init__(own, settings, num_features)
+    def __init__(self, own: Notebook, settings: Settings, num_features: int,
+                 ctx: mx.Context) -> None:
+        super().__init__(own, settings, num_features, ctx)
         self.steps = STEPS if settings.batch_size * num_features <= WIDE else 1
         # Compiled for this call alone: a graph owns its buffers, so threads cannot share one.
         self.graph = functools.cache(functools.partial(_graph, own, settings))
 
-    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
+    def epoch(self, features: Array, labels: Array, w: numpy.ndarray, b: numpy.ndarray,
+              rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
         batch_size = self.settings.batch_size
-        features, labels, w, b = as_nd(features, labels, w, b)
-        rows = nd.array(rows, dtype="int32", ctx=features.context)
-        params, start = [w, b], 0
+        features, labels = as_nd(features, labels)
+        rows = nd.array(rows, dtype="int32", ctx=self.ctx)
+        params, start = [nd.array(param, ctx=self.ctx) for param in (w, b)], 0
         while start < len(rows):
             taken = self.steps if start + self.steps * batch_size <= len(rows) else 1
             batches = rows[start:start + taken * batch_size]
             losses, *params = self.graph(taken)(features, batches, *params, labels)
             start += taken * batch_size
             yield losses.asnumpy()
-        w[:], b[:] = params
+        w[:], b[:] = (param.asnumpy() for param in params)
 
 
 def _graph(own: Notebook, settings: Settings, steps: int) -> mx.nd.CachedOp:

@@ -8,7 +8,7 @@ import numpy
 from ..compat.mxnet import mx
 from ..settings import Notebook, Settings
 
-Array: TypeAlias = Any  # mxnet.nd.NDArray, or mxnet.np.ndarray
+Array: TypeAlias = Any  # mxnet.nd.NDArray, mxnet.np.ndarray or numpy.ndarray
 Rows = numpy.ndarray  # of int
 Losses = Iterator[numpy.ndarray]
 
@@ -22,30 +22,30 @@ class Engine(ABC):
         Whose steps.
     settings : Settings
     num_features : int
-
-    Attributes
-    ----------
-    dtype : str
-        In which it computes.
+    ctx : mxnet.Context
+        Where its examples are.
     """
 
-    dtype = "float32"
+    def __init__(self, own: Notebook, settings: Settings, num_features: int,
+                 ctx: mx.Context) -> None:
+        self.own, self.settings, self.num_features, self.ctx = own, settings, num_features, ctx
 
-    def __init__(self, own: Notebook, settings: Settings, num_features: int) -> None:
-        self.own, self.settings, self.num_features = own, settings, num_features
+    def load(self, array: numpy.ndarray) -> Array:
+        """An array as `epoch` and `mean_loss` take examples, by default MXNet's on the device."""
+        return self.own.vocabulary.array(array, dtype="float32", ctx=self.ctx)
 
     @abstractmethod
-    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
+    def epoch(self, features: Array, labels: Array, w: numpy.ndarray, b: numpy.ndarray,
+              rows: Rows) -> Losses:
         """Visit examples once, in order, changing w and b in place.
 
         Parameters
         ----------
         features : array, shape (num_examples, num_features)
-            Arrays are `mxnet.np`'s where the notebook's are, else `mxnet.nd`'s.
+            What `load` gave, as labels.
         labels : array, shape (num_examples,)
-        w : array, shape (num_features, 1)
-            With a gradient attached, as b.
-        b : array, shape (1,)
+        w : numpy.ndarray, shape (num_features, 1), float32
+        b : numpy.ndarray, shape (1,), float32
         rows : numpy.ndarray of int
             Which examples: whole batches, but for a last one that the notebook leaves short.
 
@@ -55,12 +55,14 @@ class Engine(ABC):
             The mean loss of each batch before its step, so many batches at a time as suits.
         """
 
-    def mean_loss(self, features: Array, labels: Array, w: Array, b: Array) -> float:
+    def mean_loss(self, features: Array, labels: Array, w: numpy.ndarray,
+                  b: numpy.ndarray) -> float:
         """The notebook's loss, averaged over all examples given."""
-        return self.own.vocabulary.forward(features, labels, w, b).mean().asnumpy().item()
+        loss = self.own.vocabulary.forward(features, labels, self.load(w), self.load(b))
+        return loss.mean().asnumpy().item()
 
 
 def as_nd(*arrays: Array) -> list[mx.nd.NDArray]:
-    """The same arrays as `mxnet.nd`'s, whose operators all engines but "autograd" use."""
+    """The same arrays as `mxnet.nd`'s, whose operators MXNet's engines but "autograd" use."""
     return [array.as_nd_ndarray() if isinstance(array, mx.np.ndarray) else array
             for array in arrays]

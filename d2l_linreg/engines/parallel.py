@@ -40,18 +40,18 @@ class Parallel(Engine):
 
     def __init__(self, own: Notebook, settings: Settings, num_features: int,
                  group: Group) -> None:
-        super().__init__(own, settings, num_features)
+        super().__init__(own, settings, num_features, group.contexts[0])
         self.group = group
         # A short batch's summed gradient is divided by the full batch size.
         self.rate = settings.learning_rate / (settings.batch_size * group.num_workers)
         self._held: tuple = (None, None)
 
-    def epoch(self, features: Array, labels: Array, w: Array, b: Array, rows: Rows) -> Losses:
+    def epoch(self, features: Array, labels: Array, w: numpy.ndarray, b: numpy.ndarray,
+              rows: Rows) -> Losses:
         """Visit examples once; see `Engine.epoch`."""
         contexts, size = self.group.contexts, self.num_features + 3
         examples = self._on_each_device(features, labels)
-        w, b = as_nd(w, b)
-        params = [[param.as_in_context(ctx) for param in (w, b)] for ctx in contexts]
+        params = [[nd.array(param, ctx=ctx) for param in (w, b)] for ctx in contexts]
         total = [nd.zeros(size, ctx=ctx) for ctx in contexts]
         shares = self._shares(rows)
         for step in range(len(shares[0])):
@@ -63,7 +63,8 @@ class Parallel(Engine):
             total = self.group.add(packed)
             loss, count = total[0].asnumpy()[-2:]
             yield numpy.array([loss / count], "float32")
-        w[:], b[:] = _stepped(nd, self.rate, self.num_features, params[0], total[0])
+        stepped = _stepped(nd, self.rate, self.num_features, params[0], total[0])
+        w[:], b[:] = (param.asnumpy() for param in stepped)
 
     @functools.cached_property
     def graphs(self) -> list[mx.nd.CachedOp]:

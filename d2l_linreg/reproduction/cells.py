@@ -9,7 +9,7 @@ import numpy
 from .. import published
 from ..compat.mxnet import mx
 from ..compat.streams import seeded
-from ..engines import ENGINES
+from ..engines import ENGINES, find
 from ..settings import Notebook
 from ..training.result import TrainResult
 from ..training.train import train
@@ -43,7 +43,8 @@ class Cell:
     reason: str | None = None
 
 
-def fresh_cells(own: Notebook, ctx: mx.Context) -> tuple[list[Cell], TrainResult | None]:
+def fresh_cells(own: Notebook, ctx: mx.Context,
+                exact: bool) -> tuple[list[Cell], TrainResult | None]:
     """Have a notebook's functions print all that was published.
 
     Parameters
@@ -51,6 +52,8 @@ def fresh_cells(own: Notebook, ctx: mx.Context) -> tuple[list[Cell], TrainResult
     own : Notebook
     ctx : mxnet.Context
         Where to train.
+    exact : bool
+        Whether nothing here rounds otherwise than then.
 
     Returns
     -------
@@ -76,26 +79,26 @@ def fresh_cells(own: Notebook, ctx: mx.Context) -> tuple[list[Cell], TrainResult
         elif result is None:
             text, reason = None, failure
         else:
-            text, reason = attempt(functools.partial(_agreed, result, cell, ctx))
+            text, reason = attempt(functools.partial(_agreed, result, cell, ctx, exact))
         if text is not None:
             reason = other_words(cell["text"], text)
         cells.append(Cell(own.name, cell["cell"], cell["text"], text, reason))
     return cells, result
 
 
-def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context) -> str:
+def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context, exact: bool) -> str:
     """The training lines by the notebook's own steps, if every engine agrees with them.
 
-    "compiled" must print the same on a CPU, where it is the same to the bit; the others, and any
-    on a GPU, within `rounding_bound`.
+    On a CPU "compiled" must print the same, and so must "native" where MXNet's arithmetic is that
+    of then; else within `rounding_bound`.
     """
-    by_steps = result.transcript
+    by_steps, on_cpu = result.transcript, ctx.device_type == "cpu"
     for engine in ENGINES:
-        if engine == BY_STEPS:
+        if engine == BY_STEPS or engine == "native" and not (on_cpu and has_native()):
             continue
         printed = train(result.notebook, ctx=ctx, engine=engine, verbose=False).transcript
-        exact = engine == "compiled" and ctx.device_type == "cpu"
-        agree = printed == by_steps if exact else all(
+        same = exact if engine == "native" else on_cpu
+        agree = printed == by_steps if same else all(
             figure.verdict != DIFFERENT for figure in compare_cell(
                 result.notebook, dict(cell, text=by_steps), printed))
         if not agree:
@@ -103,6 +106,15 @@ def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context) -> str:
                 by_steps.splitlines(), printed.splitlines(), strict=True) if pair[0] != pair[1])
             raise ArithmeticError(f"engine {engine!r} prints {its!r}, {BY_STEPS!r} {ours!r}")
     return by_steps
+
+
+def has_native() -> bool:
+    """Whether the engine "native" can be had: numba is installed, and goes with this NumPy."""
+    try:
+        find("native")
+    except (ImportError, OSError):  # OSError: without its library
+        return False
+    return True
 
 
 def attempt(compute: Callable[[], Value]) -> tuple[Value | None, str | None]:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 import numpy
 
 from ..arguments import as_integer
-from ..engines import scan
 from ..settings import Notebook, chosen, known
 from ..training.examples import draw
 from ..training.orders import epochs
+
+ROWS = 10**7  # of the examples, in the orders of the runs that go side by side: 80 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class Replicates:
     notebook : str
         "d2l" or "straight_dope".
     seed : int
-        Run k is that of `train(notebook, shuffle_seed=seed + k, engine="scan")`.
+        Run k is that of `train(notebook, shuffle_seed=seed + k)`, in float64.
     w_error : numpy.ndarray, shape (runs, 2), float64
         True minus estimated weights.
     b_error : numpy.ndarray, shape (runs,), float64
@@ -48,8 +49,8 @@ class Replicates:
 def replicate(notebook: str = "straight_dope", runs: int = 1000, *, seed: int = 0) -> Replicates:
     """Train on a notebook's own data and settings, over many shuffles.
 
-    Runs go one after the other, each epoch one tree of `scan`: they need no more memory
-    than one epoch does, and have no bearing on one another.
+    Runs go side by side, a step of all at a time, and have no bearing on one another; in pieces of
+    as many as need about 100 MB.
 
     Parameters
     ----------
@@ -93,33 +94,52 @@ def descend(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: nu
     -------
     Replicates
     """
-    true_w, true_b = own.vocabulary.TRUE_W, own.vocabulary.TRUE_B
-    Z = scan.residual_rows(features, labels)
-    start = numpy.concatenate([w.ravel(), b, [1]])
-    w_error, b_error = numpy.empty((runs, len(true_w))), numpy.empty(runs)
-    epoch_losses = numpy.empty((runs, own.settings.num_epochs))
-    moving_losses = []
-    for run in range(runs):
-        theta, batch_losses = start, []
-        seeded = chosen(own.settings, shuffle_seed=seed + run)
-        for epoch, [(_, rows)] in enumerate(epochs(own, seeded, None, [len(Z)])):
-            losses, thetas = scan.trajectory(own, seeded, Z.take(rows, axis=0), theta)
-            theta = thetas[-1]
-            batch_losses.append(losses)
-            residuals = Z @ theta
-            epoch_losses[run, epoch] = own.loss_factor * (residuals @ residuals) / len(Z)
-        w_error[run], b_error[run] = true_w - theta[:-2], true_b - theta[-2]
-        if own.averages_every:
-            moving_losses.append(_moving(numpy.concatenate(batch_losses), own.averages_every))
+    seeds, piece = range(seed, seed + runs), max(ROWS // len(labels), 1)
+    with numpy.errstate(over="ignore", invalid="ignore"):  # the losses tell
+        parts = [_abreast(own, features, labels, w, b, seeds[first:first + piece])
+                 for first in range(0, runs, piece)]
+    w_error, b_error, epoch_losses, moving_losses = map(
+        numpy.concatenate, zip(*parts, strict=True))
     return Replicates(own.name, seed, w_error, b_error, epoch_losses,
-                      numpy.array(moving_losses) if own.averages_every else None)
+                      moving_losses if own.averages_every else None)
 
 
-def _moving(losses: numpy.ndarray, every: int) -> list[float]:
-    """The moving average, 0.99 of the old and 0.01 of the new, every so many batches."""
-    weights = 0.01 * 0.99 ** numpy.arange(every - 1, -1, -1)
-    average, averages = 0.0, []
-    for gained in losses[:len(losses) // every * every].reshape(-1, every) @ weights:
-        average = 0.99 ** every * average + gained
-        averages.append(average)
-    return averages
+def _abreast(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: numpy.ndarray,
+             b: numpy.ndarray, seeds: range) -> tuple[numpy.ndarray, ...]:
+    """Runs side by side: the four arrays of their `Replicates`.
+
+    Sums over features and over a batch are Python's, one summand after the other: so that a run's
+    numbers do not hang on how many others there are.
+    """
+    runs, batch_size = len(seeds), own.settings.batch_size
+    rate = 2 * own.loss_factor * own.settings.learning_rate / batch_size
+    *columns, y = (column.astype("float64") for column in (*features.T, labels))
+    # Of all examples' residuals, Z theta, the length is that of R theta, which is short
+    Z = numpy.column_stack([*columns, numpy.ones(len(y)), -y])
+    R = numpy.linalg.qr(Z, "r")
+    w, b = numpy.repeat(w.astype("float64"), runs, axis=1), numpy.repeat(b.astype("float64"), runs)
+    average, moving_losses, epoch_losses = numpy.zeros(runs), [], []
+    shuffles = [epochs(own, chosen(own.settings, shuffle_seed=seed), None, [len(y)])
+                for seed in seeds]
+    filled = -len(y) % batch_size if own.fills_last_batch else 0
+    orders = numpy.empty((runs, len(y) + filled), "int64")
+    for epoch in range(own.settings.num_epochs):
+        if epoch == 0 or not own.shuffles_once:
+            for order, shuffle in zip(orders, shuffles, strict=True):
+                [(_, order[:len(y)])] = next(shuffle)
+            orders[:, len(y):] = orders[:, :filled]
+        for start in range(0, orders.shape[1], batch_size):
+            rows = orders[:, start:start + batch_size].T.copy()
+            X = [column[rows] for column in columns]
+            residual = sum(map(numpy.multiply, X, w)) + b - y[rows]
+            if own.averages_every:
+                loss = own.loss_factor * sum(residual * residual) / len(rows)
+                average = 0.99 * average + 0.01 * loss
+                if (start // batch_size + 1) % own.averages_every == 0:
+                    moving_losses.append(average)
+            w = w - [rate * sum(x * residual) for x in X]
+            b = b - rate * sum(residual)
+        lengths = [sum(map(numpy.multiply, line, (*w, b, 1))) for line in R]
+        epoch_losses.append(own.loss_factor * sum(map(numpy.square, lengths)) / len(y))
+    return (numpy.array(own.vocabulary.TRUE_W) - w.T, own.vocabulary.TRUE_B - b,
+            numpy.transpose(epoch_losses), numpy.transpose(moving_losses))

@@ -13,8 +13,9 @@ from ..contexts import as_context
 from ..errors import ArgumentError
 from ..settings import NOTEBOOKS, Notebook, known
 from ..training.result import TrainResult
+from ..training.train import train
 from . import monte_carlo
-from .cells import Cell, attempt, fresh_cells
+from .cells import Cell, attempt, fresh_cells, has_native
 from .environment import shortfalls
 from .figures import DIFFERENT, IDENTICAL, VERDICTS, Figure, compare_cell
 from .monte_carlo import ORDINARY, Joint
@@ -40,6 +41,9 @@ class NotebookReproduction:
         The verdict on all its training figures, if replicates were asked for.
     replicates : Replicates or None
         None too if making them failed.
+    witness : int or None
+        How many figures are as published where the engine "native" trains; None where MXNet's own
+        must be, or numba is not installed.
     """
 
     notebook: str
@@ -49,6 +53,7 @@ class NotebookReproduction:
     result: TrainResult | None = field(default=None, repr=False, compare=False)
     joint: Joint | None = None
     replicates: Replicates | None = field(default=None, repr=False, compare=False)
+    witness: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,12 @@ class Reproduction:
         return tuple(notebook.joint for notebook in self.notebooks if notebook.joint is not None)
 
     @property
+    def witness(self) -> int | None:
+        """The sum of all notebooks' witnesses."""
+        found = [notebook.witness for notebook in self.notebooks if notebook.witness is not None]
+        return sum(found) if found else None
+
+    @property
     def ok(self) -> bool:
         """Whether nothing is different, figure, cell or picture, and none together are unusual."""
         return (bool(self.figures) and all(f.verdict != DIFFERENT for f in self.figures)
@@ -105,6 +116,8 @@ class Reproduction:
                    if cell.reason is not None),
                  *(f"{picture.notebook} picture: {picture.told}." for picture in self.pictures
                    if picture.verdict == DIFFERENT),
+                 *(["MXNet rounds otherwise here; the same steps in the arithmetic of then: "
+                    f"{self.witness} of {len(self.figures)}."] if self.witness is not None else []),
                  "The recovered shuffles were found by search; they are not the authors' own.",
                  *map(str, self.joint)]
         if self.joint:
@@ -116,9 +129,9 @@ class Reproduction:
     def to_json(self) -> str:
         """The same as JSON: `ok`, `mxnet`, `figures`, `cells`, `pictures`, `joint`, `runs`.
 
-        `reason` and `percentile` are there where they are not None. In `cells` are those with a
-        `reason`; in `runs`, for each notebook that could be trained, the sha256 of its data and
-        of their order.
+        `reason`, `percentile` and `witness` are there where they are not None. In `cells` are those
+        with a `reason`; in `runs`, for each notebook that could be trained, the sha256 of its data
+        and of their order.
         """
         def known_of(part: Figure | Cell | Picture | Joint) -> dict[str, Any]:
             return {key: value for key, value in asdict(part).items()
@@ -133,6 +146,7 @@ class Reproduction:
             "runs": [dict(notebook=fresh.notebook, data_sha256=fresh.result.data_sha256,
                           order_sha256=fresh.result.order_sha256)
                      for fresh in self.notebooks if fresh.result is not None],
+            **({"witness": self.witness} if self.witness is not None else {}),
         }, indent=1) + "\n"
 
     def __str__(self) -> str:
@@ -193,10 +207,18 @@ def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
 def _reproduced(own: Notebook, ctx: mx.Context, exact: bool, runs: int) -> NotebookReproduction:
     """A fresh run of one notebook."""
     with numpy_semantics(own.numpy_semantics):
-        cells, result = fresh_cells(own, ctx)
+        cells, result = fresh_cells(own, ctx, exact)
+    witness = None if exact or not has_native() else _witness(own, cells)
     fresh = NotebookReproduction(own.name, judged(cells, exact), tuple(cells),
-                                 compare_picture(own), result)
+                                 compare_picture(own), result, witness=witness)
     return _among(fresh, runs) if runs else fresh
+
+
+def _witness(own: Notebook, cells: list[Cell]) -> int:
+    """How many figures are as published if the engine "native" prints those of training."""
+    text, _ = attempt(lambda: train(own.name, ctx="cpu", engine="native", verbose=False).transcript)
+    figures = judged([*cells[:-1], replace(cells[-1], reproduced=text)], exact=True)
+    return sum(figure.verdict.startswith(IDENTICAL) for figure in figures)
 
 
 def judged(cells: Sequence[Cell], exact: bool) -> tuple[Figure, ...]:

@@ -73,10 +73,12 @@ class Progress:
         due: list[tuple[int, float]] = []
         if averages_every is None:
             return due
+        average = self.moving_loss
         for batch, loss in enumerate(losses.tolist(), first):
-            self.moving_loss = 0.99 * self.moving_loss + 0.01 * loss
+            average = 0.99 * average + 0.01 * loss
             if (batch + 1) % averages_every == 0:
-                due.append((batch, self.moving_loss))
+                due.append((batch, average))
+        self.moving_loss = average
         self.moving_losses += [average for _, average in due]
         return due
 

@@ -3,7 +3,6 @@ import time
 
 import numpy
 
-from ..compat.mxnet import mx
 from ..errors import DivergenceError
 from .checkpoint import Checkpoint
 from .examples import InMemory, Mapped
@@ -12,7 +11,7 @@ from .plan import Plan
 from .transcript import Transcript
 
 
-def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.nd.NDArray,
+def train_epochs(plan: Plan, source: InMemory | Mapped, w: numpy.ndarray, b: numpy.ndarray,
                  checkpoint: Checkpoint, transcript: Transcript) -> None:
     """Train to the end, keeping the checkpoint and its progress up to date.
 
@@ -21,7 +20,7 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.
     plan : Plan
     source : InMemory or Mapped
         The examples.
-    w, b : MXNet arrays, shapes (num_features, 1) and (1,)
+    w, b : numpy.ndarray, shapes (num_features, 1) and (1,), float32
         Changed in place.
     checkpoint : Checkpoint
     transcript : Transcript
@@ -37,7 +36,7 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: mx.nd.NDArray, b: mx.
     done, started = 0, time.perf_counter() - progress.seconds
 
     def keep(at_once: bool = False) -> None:
-        progress.w, progress.b = w.asnumpy(), b.asnumpy()
+        progress.w, progress.b = w.copy(), b.copy()
         progress.seconds = time.perf_counter() - started
         checkpoint.save(at_once)
 

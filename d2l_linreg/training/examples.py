@@ -7,6 +7,7 @@ import numpy
 from ..compat.mxnet import mx
 from ..compat.streams import seeded
 from ..distributed.group import Group
+from ..engines.engine import Array
 from ..settings import Notebook
 from .orders import Epoch
 
@@ -45,13 +46,14 @@ class InMemory:
 
     Parameters
     ----------
-    features, labels : MXNet arrays, shapes (num_examples, num_features) and (num_examples,)
+    features, labels : array, shapes (num_examples, num_features) and (num_examples,)
+        As the engine loaded them.
     """
 
-    def __init__(self, features: mx.nd.NDArray, labels: mx.nd.NDArray) -> None:
+    def __init__(self, features: Array, labels: Array) -> None:
         self.features, self.labels, self.sizes = features, labels, [len(labels)]
 
-    def read(self, block: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+    def read(self, block: int) -> tuple[Array, Array]:
         """The features and labels of a block."""
         return self.features, self.labels
 
@@ -74,14 +76,14 @@ class Mapped:
         How many of the first rows another worker has too: it is they who average over them.
     batch_size : int
     load : callable
-        From NumPy's arrays to the device's.
+        From NumPy's arrays to the engine's.
     group : Group
     verbose : bool
         Whether to say how the examples are shuffled, and to show a progress bar.
     """
 
     def __init__(self, features: numpy.ndarray, labels: numpy.ndarray, shared: int,
-                 batch_size: int, load: Callable[[numpy.ndarray], mx.nd.NDArray], group: Group,
+                 batch_size: int, load: Callable[[numpy.ndarray], Array], group: Group,
                  verbose: bool) -> None:
         self.features, self.labels, self.shared = features, labels, shared
         self.load, self.group, self.verbose = load, group, verbose
@@ -94,14 +96,14 @@ class Mapped:
             print(f"{len(labels)} examples are read from file, shuffled in {len(self.bounds)} "
                   f"blocks of about {rows}, and within each")
 
-    def read(self, block: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+    def read(self, block: int) -> tuple[Array, Array]:
         """The features and labels of a block, of which one is held in memory."""
         if self._held[0] != block:
             self._held = None, None  # before the next is read
             self._held = block, self._rows(*self.bounds[block])
         return self._held[1]
 
-    def _rows(self, start: int, stop: int) -> tuple[mx.nd.NDArray, ...]:
+    def _rows(self, start: int, stop: int) -> tuple[Array, ...]:
         return tuple(self.load(numpy.asarray(array[start:stop], dtype="float32"))
                      for array in (self.features, self.labels))
 

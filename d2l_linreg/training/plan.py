@@ -55,11 +55,6 @@ class Plan:
         """Whether the examples stay in files, and are read in blocks."""
         return self.given is not None and isinstance(self.given[0], numpy.memmap)
 
-    def load(self, array: numpy.ndarray) -> mx.nd.NDArray:
-        """An array on the first device, of the notebook's kind and the engine's type."""
-        return self.own.vocabulary.array(array, dtype=self.engine.dtype,
-                                         ctx=self.group.contexts[0])
-
     def share(self) -> tuple[Pair | None, int]:
         """Find out which of the given examples are this worker's.
 
@@ -84,9 +79,9 @@ class Plan:
     def source(self, examples: Pair, shared: int, verbose: bool) -> InMemory | Mapped:
         """Where this worker's examples come from."""
         if self.in_files:
-            return Mapped(*examples, shared, self.settings.batch_size, self.load, self.group,
-                          verbose)
-        return InMemory(*map(self.load, examples))
+            return Mapped(*examples, shared, self.settings.batch_size, self.engine.load,
+                          self.group, verbose)
+        return InMemory(*map(self.engine.load, examples))
 
     @property
     def order_sha256(self) -> str | None:
@@ -151,7 +146,7 @@ def make_plan(notebook: Any, *, data: Any, labels: Any, ctx: Any, learning_rate:
                             "give a shuffle_seed instead")
     settings, rows = chosen_order(own, settings, whole_batch, given is None, num_examples, order)
     if group.kvstore is None:
-        steps: Engine = engine_class(own, settings, num_features)
+        steps: Engine = engine_class(own, settings, num_features, group.contexts[0])
     else:
         steps, engine = Parallel(own, settings, num_features, group), EQUAL[0]
     return Plan(own, settings, steps, engine, group, given, num_features, rows, checkpoint)

@@ -41,8 +41,8 @@ TESTS = {
     # distributed
     "group": "launch", "node": "launch",
     # engines
-    "autograd": "engines", "compiled": "engines", "engine": "engines", "fused": "engines",
-    "parallel": "launch", "scan": "engines",
+    "arithmetic": "native", "autograd": "engines", "compiled": "engines", "engine": "engines",
+    "parallel": "launch",
     # originals
     "as_published": "period",
     # reproduction
