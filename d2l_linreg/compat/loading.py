@@ -85,13 +85,15 @@ def note_seeds(mxnet: ModuleType) -> None:
 def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (),
             level: int = 0) -> ModuleType:
     """`import`, as MXNet's modules are given it."""
+    if level:  # of its own modules, as in many functions of its
+        return builtins.__import__(name, globals, locals, fromlist, level)
     if name.partition(".")[0] == "sklearn":  # half of MXNet's start, for a class that it can spare
         raise ImportError("MXNet is spared scikit-learn")
     try:
         module = builtins.__import__(name, globals, locals, fromlist, level)
     except Exception as error:
         # MXNet does without SciPy and others, but expects no other error than this of them
-        if level == 0 and name.partition(".")[0] not in ("mxnet", "numpy"):
+        if name.partition(".")[0] not in ("mxnet", "numpy"):
             raise ImportError(f"{name} does not import: {error!r}") from error
         raise
     if module in (sys.modules.get("numpy"), sys.modules.get("scipy")):
