@@ -182,10 +182,13 @@ def test_a_full_disk_stops_training_and_keeps_the_last_checkpoint(tmp_path, monk
     assert same(train(checkpoint=str(path), **given), train(**given))  # goes on, once there is room
 
 
+@pytest.mark.parametrize("engine, num_epochs", [("compiled", 40), ("native", 4000)])
 @pytest.mark.parametrize("stop, status", [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(stop, status, tmp_path):
-    command = [sys.executable, "-c", MAIN, "train", "straight_dope", "--ctx", "cpu",
-               "--num-epochs", "40", "--checkpoint", str(tmp_path / "checkpoint")]
+def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(
+        stop, status, engine, num_epochs, tmp_path):
+    command = [sys.executable, "-c", MAIN, "train", "straight_dope", "--ctx", "cpu", "--engine",
+               engine, "--num-epochs", str(num_epochs), "--checkpoint",
+               str(tmp_path / "checkpoint")]
 
     def run():
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -204,4 +207,4 @@ def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(stop, s
     second = run()
     lines, errors = second.communicate()
     assert second.returncode == 0 and "resumed from" in errors
-    assert lines.startswith(first) and len(lines.splitlines()) == 5 * 40
+    assert lines.startswith(first) and len(lines.splitlines()) == 5 * num_epochs

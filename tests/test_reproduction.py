@@ -12,6 +12,7 @@ from d2l_linreg import as_published, d2l, engines, published, reproduce, straigh
 from d2l_linreg.compat.mxnet import mx, numpy_semantics
 from d2l_linreg.compat.streams import seeded, stream
 from d2l_linreg.reproduction import figures
+from d2l_linreg.engines import native
 from d2l_linreg.settings import NOTEBOOKS
 
 
@@ -135,6 +136,17 @@ def test_a_fault_in_any_engine_makes_the_training_figures_different(engine, faul
     assert len([f for f in faulty.figures if f.verdict == "different"]) == 6
     assert f"engine {engine!r} prints 'epoch 1, loss " in faulty.cells[-1].reason
     assert "\n" not in faulty.cells[-1].reason
+
+
+@exact_here
+def test_where_mxnet_is_exact_native_is_held_to_the_last_bit(monkeypatch):
+    def off(own, given):
+        slope, *others = constants(own, given)
+        return numpy.nextafter(slope, numpy.float32(2)), *others
+
+    constants = native.constants
+    monkeypatch.setattr(native, "constants", off)
+    assert not reproduce("straight_dope", runs=0).ok  # though within the bound on rounding
 
 
 def test_a_fault_that_all_engines_share_makes_the_training_figures_different(
