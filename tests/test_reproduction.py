@@ -11,8 +11,8 @@ from exact import exact_here
 from d2l_linreg import as_published, d2l, engines, published, reproduce, straight_dope, train
 from d2l_linreg.compat.mxnet import mx, numpy_semantics
 from d2l_linreg.compat.streams import seeded, stream
-from d2l_linreg.reproduction import figures
 from d2l_linreg.engines import native
+from d2l_linreg.reproduction import figures
 from d2l_linreg.settings import NOTEBOOKS
 
 
