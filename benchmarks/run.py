@@ -210,7 +210,7 @@ def start(rounds):
 def growth(largest):
     """For each size the seconds and the peak memory of one epoch, by examples and by features."""
     sizes = [(10**k, 2, 4) for k in range(4, 8) if 10**k <= largest]
-    sizes = [(100000, num_features, 64) for num_features in (2, 10, 100, 1000)] + sizes
+    sizes += [(100000, num_features, 64) for num_features in (2, 10, 100, 1000)]
     for num_examples, num_features, batch_size in sizes:
         row = dict(examples=num_examples, features=num_features, batch=batch_size)
         for name in ("compiled", "native"):
@@ -232,8 +232,10 @@ def table(results):
         text += " the loop's bits |\n" if with_bits else "\n"
         text += "| --- | ---: | ---: | ---: |" + (" --- |\n" if with_bits else "\n")
         for row in result["rows"]:
-            text += "| {name} | {ratio:,.4g} | {lowest:,.4g} to {highest:,.4g} | {seconds:.3g} |" \
-                .format(**row)
+            ratio, lowest, highest = (
+                f"{row[part]:,.0f}" if row[part] >= 100 else f"{row[part]:.3g}"
+                for part in ("ratio", "lowest", "highest"))
+            text += f"| {row['name']} | {ratio} | {lowest} to {highest} | {row['seconds']:.3g} |"
             text += (f" {'yes' if row['bits'] else ''} |\n" if with_bits else "\n")
         text += f"\n{result['note']}\n\n" if "note" in result else "\n"
     text += "**growth**: one epoch of straight_dope\n\n| examples | features | batch |"
