@@ -188,10 +188,10 @@ def test_it_lets_other_threads_run():
     thread = threading.Thread(target=look)
     thread.start()
     w, b, losses = numpy.zeros(20, "float32"), numpy.zeros(1, "float32"), numpy.zeros(1, "float32")
+    rows = numpy.tile(numpy.arange(len(y)), 10)
     started = time.perf_counter()
-    native.descend(X, y, numpy.arange(len(y)), len(y), w, b, native.constants(own, own.settings),
-                   losses)
+    native.descend(X, y, rows, len(rows), w, b, native.constants(own, own.settings), losses)
     ended = time.perf_counter()
     done.set()
     thread.join()
-    assert len([moment for moment in moments if started < moment < ended]) > 1
+    assert len([moment for moment in moments if started < moment < ended]) > 5
