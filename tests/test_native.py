@@ -83,7 +83,6 @@ def test_one_example_and_fewer_than_a_batch_are_autograd_bit_for_bit(notebook):
 @pytest.mark.parametrize("kernel", ["Haswell", "Zen", "SkylakeX"])
 def test_whole_notebooks_are_autograd_on_each_kernel_with_fma(kernel, run_python):
     assert run_python("""
-import sys
 from d2l_linreg import train
 for notebook in "d2l", "straight_dope":
     one, other = (train(notebook, ctx="cpu", engine=engine, verbose=False)
@@ -107,7 +106,6 @@ for notebook in "d2l", "straight_dope":
 
 
 COMPILED = """
-import sys
 from d2l_linreg import published, train
 transcript = train(engine="native", ctx="cpu", verbose=False).transcript
 print(transcript == published.text("d2l", "training"))
