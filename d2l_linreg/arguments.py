@@ -96,6 +96,38 @@ def as_learning_rate(value: Any) -> float:
     return number
 
 
+def as_float32(name: str, value: Any) -> Any:
+    """Read numbers as an array of NumPy's.
+
+    Parameters
+    ----------
+    name : str
+        What to call them in an error.
+    value : array_like
+        Of MXNet's arrays, too.
+
+    Returns
+    -------
+    numpy.ndarray of float32
+
+    Raises
+    ------
+    ArgumentError
+        If they are no real numbers that float32 can hold.
+    """
+    import numpy
+
+    try:
+        array = numpy.asarray(value.asnumpy() if hasattr(value, "asnumpy") else value)
+        with numpy.errstate(over="ignore"):
+            numbers = array.astype("float32") if array.dtype.kind in "fiu" else None
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is None or not numpy.isfinite(numbers).all():
+        raise ArgumentError(f"{name} is {value!r}; it must be finite real numbers, in float32, too")
+    return numbers
+
+
 def check_batches(batch_size: Any, features: Sized, labels: Sized,
                   order: Sequence[int] | None) -> None:
     """See that examples can be dealt into batches of that size, in that order.

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import __version__, published
 from .arguments import as_integer
+from .compat.eras import ERAS, TODAY
 from .engines import ENGINES
 from .errors import ArgumentError, DivergenceError
 from .training.storage import check_writable, write_whole
@@ -249,20 +250,39 @@ def _launch(arguments: Namespace) -> int:
 
 def _add_run(commands: Any) -> None:
     parser = commands.add_parser(
-        "run", help="run someone's notebook as it was published",
+        "run", help="run someone's notebook as it was run when its outputs were stored",
         description="Execute a notebook (.ipynb, or Markdown with fenced python) in a real kernel, "
-                    "with MXNet behaving as it did when the notebook was published; write it with "
-                    "its outputs, and compare them with those it came with. Shuffles come in an "
-                    "order found by search, which is not the authors' own. Exits 0 if no output "
-                    "is different and no cell failed.")
+                    "with MXNet behaving as it did when the notebook was run; write it with "
+                    "its outputs, and compare them with those it came with. A notebook is a "
+                    "program, and runs as you. Exits 0 if no output is different and no cell "
+                    "failed.")
     parser.add_argument("notebook", metavar="NOTEBOOK", help="the file; it is only read")
-    parser.add_argument("--as", dest="published", choices=("auto", *published.NOTEBOOKS),
-                        default="auto", help="as which it runs (default: by its imports)")
+    parser.add_argument("--as", dest="era", choices=("auto", *published.NOTEBOOKS, *ERAS, TODAY),
+                        default="auto", help="as which it runs: a published notebook, or MXNet of "
+                        "those years; today only has MXNet load (default: by the numbers that it "
+                        "holds, or else by its imports)")
+    parser.add_argument("--swapped-pairs", action="store_true", help="with --as: swap each pair of "
+                        "normal numbers, as on macOS and Windows")
+    parser.add_argument("--numpy-printing", choices=("1.13", "1.16"), help="with --as: print "
+                        "arrays as by that NumPy (default: that of the era)")
     parser.add_argument("--output", metavar="OUT.ipynb", type=_new_file,
                         help="default: NOTEBOOK's name with -executed.ipynb, in this folder")
     parser.add_argument("--html", metavar="OUT.html", type=_new_file, help="write a page, too")
-    parser.add_argument("--ctx", help="MXNet's default device")
+    parser.add_argument("--json", metavar="OUT.json", type=_new_file,
+                        help="write how the cells compare there")
+    parser.add_argument("--ctx", help="MXNet's default device; cpu also stands in for GPUs")
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS",
+                        help="end it if a cell takes longer (default: never)")
+    parser.add_argument("--allow-installs", action="store_true", help="run lines that begin with "
+                        "!pip, %%pip, !conda, !apt or the like, with the pip of this environment")
     parser.set_defaults(command=_run)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)  # argparse tells what is none
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds, above 0")
+    return seconds
 
 
 def _run(arguments: Namespace) -> int:
@@ -270,7 +290,11 @@ def _run(arguments: Namespace) -> int:
     if not os.path.isfile(path):
         raise ArgumentError(f"NOTEBOOK is {path!r}; there is no such file")
     output = arguments.output or _executed(path)
-    _check_distinct([path, output, html])
+    _check_distinct([path, output, html, arguments.json])
+    options = {"swapped_pairs": arguments.swapped_pairs, "numpy_printing": arguments.numpy_printing}
+    if arguments.era == "auto" and any(options.values()):
+        raise ArgumentError("--swapped-pairs and --numpy-printing go with --as ERA; auto finds out "
+                            "by itself")
     try:
         import nbformat
 
@@ -280,18 +304,25 @@ def _run(arguments: Namespace) -> int:
     except ImportError as error:
         raise ImportError(f"{error}; `run` needs the extra notebooks: pip install "
                           "'.[notebooks]'") from error
-    if arguments.ctx:
+    if arguments.era != "auto":
+        from .originals.as_published import checked
+
+        checked(arguments.era, arguments.ctx, **options)
+    elif arguments.ctx:
         from .contexts import as_context
 
         as_context(arguments.ctx)
-    executed = execution.run(path, arguments.published, arguments.ctx)
-    print(f"as {executed.published_notebook} published it, with shuffles found by search, not the "
-          "authors' own:")
-    print(executed)
+    executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
+                             allow_installs=arguments.allow_installs, **options)
     write_whole(output, nbformat.writes(executed.notebook) + "\n")
     if html:
         write_whole(html, HTMLExporter().from_notebook_node(executed.notebook)[0])
-    print("written:", *filter(None, (output, html)))
+    if arguments.json:
+        write_whole(arguments.json, executed.to_json())
+    print(executed)
+    print("written:", *filter(None, (output, html, arguments.json)))
+    if executed.stopped is not None and executed.stopped.signal is not None:
+        return 128 + executed.stopped.signal  # as a shell reports it
     return 0 if executed.ok else 1
 
 

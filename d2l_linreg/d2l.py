@@ -10,27 +10,27 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy
-
-from .arguments import as_integer, check_batches
+from .arguments import as_float32, as_integer, check_batches
 from .compat.mxnet import mx
 from .compat.streams import stream
+from .errors import ArgumentError
 
 np = mx.np
 
 
-def synthetic_data(w: Any, b: float, num_examples: int) -> tuple[mx.np.ndarray, mx.np.ndarray]:
+def synthetic_data(w: Any, b: Any, num_examples: int) -> tuple[mx.np.ndarray, mx.np.ndarray]:
     """Draw features, and labels that are linear in them but for noise.
 
     Features are standard normal, the noise has standard deviation 0.01. Both come from the
-    stream that was `mx.np`'s in 2019, from the seed that `mx.random.seed` had last: in a process
-    that was not seeded, or seeded with 0, they are the published data.
+    stream that was `mx.np`'s in 2019 (in `as_published` from that of its era), from the seed that
+    `mx.random.seed` had last: in a process that was not seeded, or seeded with 0, they are the
+    published data.
 
     Parameters
     ----------
-    w : mxnet.np.ndarray or sequence of float, length num_features
+    w : array_like of float, shape (num_features,) or (num_features, num_outputs)
         True weights.
-    b : float
+    b : float or array_like, shape () or (num_outputs,)
         True bias.
     num_examples : int
         How many examples to draw.
@@ -38,15 +38,27 @@ def synthetic_data(w: Any, b: float, num_examples: int) -> tuple[mx.np.ndarray, 
     Returns
     -------
     features : mxnet.np.ndarray, shape (num_examples, num_features), float32
-    labels : mxnet.np.ndarray, shape (num_examples,), float32
+    labels : mxnet.np.ndarray, shape (num_examples,) or (num_examples, num_outputs), float32
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not as above.
     """
     num_examples = as_integer("num_examples", num_examples, 1)
-    w = numpy.array(w, dtype="float32")
-    features = stream(2019).normal((num_examples, len(w)))
-    noise = stream(2019).normal((num_examples,), scale=0.01)
+    w, b = as_float32("w", w), as_float32("b", b)
+    if w.ndim not in (1, 2) or w.size == 0:
+        raise ArgumentError(f"w is of shape {w.shape}; it must be (num_features,) or "
+                            "(num_features, num_outputs), with at least one of each")
+    shape = (num_examples, *w.shape[1:])
+    if b.size != 1 and b.shape != w.shape[1:] or b.ndim > len(shape):
+        raise ArgumentError(f"b is of shape {b.shape}, which would make labels of shape {shape} "
+                            "others; give one number, or one for each column of w")
+    features = stream("np").normal((num_examples, len(w)))
+    noise = stream("np").normal(shape, scale=0.01)
     # Rounded to float32 once, as by a fused multiply-add, whatever the CPU has.
     labels = (features.astype("float64") @ w.astype("float64")).astype("float32")
-    return np.array(features), np.array(labels + numpy.float32(b) + noise)
+    return np.array(features), np.array(labels + b + noise)
 
 
 def data_iter(batch_size: int, features: mx.np.ndarray, labels: mx.np.ndarray, *,
@@ -57,8 +69,8 @@ def data_iter(batch_size: int, features: mx.np.ndarray, labels: mx.np.ndarray, *
     ----------
     batch_size : int
         Examples in a batch; the last batch has what is left.
-    features : mxnet.np.ndarray, shape (num_examples, num_features)
-    labels : mxnet.np.ndarray, shape (num_examples,)
+    features : array_like, shape (num_examples, num_features)
+    labels : array_like, shape (num_examples,) or (num_examples, num_outputs)
     order : sequence of int, optional
         The rows to visit, in order. By default all of them, as Python's `random.shuffle`
         orders them.
@@ -75,6 +87,8 @@ def data_iter(batch_size: int, features: mx.np.ndarray, labels: mx.np.ndarray, *
         a row that is not there.
     """
     check_batches(batch_size, features, labels, order)
+    features, labels = (array if isinstance(array, np.ndarray) else np.array(array)
+                        for array in (features, labels))
     if order is None:
         order = list(range(len(features)))
         random.shuffle(order)
@@ -98,7 +112,7 @@ def init_params(num_features: int = 2) -> tuple[mx.np.ndarray, mx.np.ndarray]:
         Zero.
     """
     shape = as_integer("num_features", num_features, 1), 1
-    w = np.array(stream(2019).normal(shape, scale=0.01))
+    w = np.array(stream("np").normal(shape, scale=0.01))
     b = np.zeros(1)
     w.attach_grad()
     b.attach_grad()

@@ -12,7 +12,7 @@ import subprocess
 _SERVED = ("mxnet-cu112 and mxnet-cu117, 1.9.1, have code for it; they are for Linux x86-64, and "
            "need CUDA 11 and cuDNN 8 libraries, as docs/gpu.md tells")
 _NEWER = ("no build of 1.9.1 has code for it, as that ends with 8.6, for GPUs up to 8.9; "
-          "mxnet-cu102 1.7.0.post1 has PTX, which a driver would compile, slowly: nobody has tried")
+          "mxnet-cu102 1.7.0.post1 has PTX, which a driver compiles, slowly: see docs/gpu.md")
 _OLDER = "no build of 1.9.1 has code for it, as that begins with 5.0"
 
 

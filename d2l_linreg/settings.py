@@ -48,8 +48,8 @@ class Notebook:
         Whether all epochs share one order of the examples.
     fills_last_batch : bool
         Whether a short last batch is filled up from the epoch's beginning.
-    year : int
-        Of the MXNet, the NumPy and the matplotlib that it ran on.
+    era : str
+        Of the MXNet, the NumPy and the matplotlib that it ran on: a name in `compat.eras`.
     imports : frozenset of str
         What a notebook imports that is written for that MXNet.
     numpy_semantics : bool
@@ -71,7 +71,7 @@ class Notebook:
     sums_loss: bool
     shuffles_once: bool
     fills_last_batch: bool
-    year: int
+    era: str
     imports: frozenset[str]
     numpy_semantics: bool
     averages_every: int | None = None
@@ -89,13 +89,13 @@ NOTEBOOKS = {notebook.name: notebook for notebook in (
     Notebook(
         "d2l", Settings(learning_rate=0.03, num_epochs=3, batch_size=10), num_examples=1000,
         seed=0, loss_factor=1 / 2, sums_loss=True, shuffles_once=False, fills_last_batch=False,
-        year=2019, imports=frozenset(("d2l", "d2l_linreg.d2l", "mxnet.np", "mxnet.npx")),
+        era="2018", imports=frozenset(("d2l", "d2l_linreg.d2l", "mxnet.np", "mxnet.npx")),
         numpy_semantics=True, epoch_line="epoch {epoch}, loss {loss:f}",
         error_lines=("Error in estimating w {w}", "Error in estimating b {b}")),
     Notebook(
         "straight_dope", Settings(learning_rate=0.001, num_epochs=2, batch_size=4),
         num_examples=10000, seed=1, loss_factor=1, sums_loss=False, shuffles_once=True,
-        fills_last_batch=True, year=2017,
+        fills_last_batch=True, era="2017",
         imports=frozenset(("mxnet.nd", "mxnet.ndarray", "d2l_linreg.straight_dope")),
         numpy_semantics=False, averages_every=500,
         # 12 digits, as Python 2 and NumPy < 1.14 print a float64

@@ -5,10 +5,11 @@ Labels are :math:`y = 2x_0 - 3.4x_1 + 4.2 + \epsilon`, the loss of a batch is th
 :math:`-\eta` times its gradient. All on `mxnet.nd`.
 """
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy
 
-from .arguments import as_integer, check_batches
+from .arguments import as_integer, check_batches, one_of
 from .compat.mxnet import mx
 from .compat.printing import str_of_2017
 from .compat.streams import stream
@@ -21,9 +22,9 @@ def synthetic_data(num_examples: int = 10000) -> tuple[mx.nd.NDArray, mx.nd.NDAr
     """Draw two features, and labels that are linear in them but for noise.
 
     Features are standard normal, the noise has standard deviation 0.01. Both come from the
-    stream that was `mx.nd`'s in 2017, from the seed that `mx.random.seed` had last: after
-    `mx.random.seed(1)` they are the published data, bit for bit what MXNet 0.11.0 drew on the
-    C libraries of then.
+    stream that was `mx.nd`'s in 2017 (in `as_published` from that of its era), from the seed that
+    `mx.random.seed` had last: after `mx.random.seed(1)` they are the published data, bit for bit
+    what MXNet 0.11.0 drew on the C libraries of then.
 
     Parameters
     ----------
@@ -35,8 +36,8 @@ def synthetic_data(num_examples: int = 10000) -> tuple[mx.nd.NDArray, mx.nd.NDAr
     y : mxnet.nd.NDArray, shape (num_examples,), float32
     """
     num_examples = as_integer("num_examples", num_examples, 1)
-    X = stream(2017).normal((num_examples, 2))
-    noise = numpy.float32(0.01) * stream(2017).normal((num_examples,))
+    X = stream("nd").normal((num_examples, 2))
+    noise = numpy.float32(0.01) * stream("nd").normal((num_examples,))
     return nd.array(X), nd.array(_labels(X[:, 0], X[:, 1]) + noise)
 
 
@@ -46,17 +47,21 @@ def _labels(x0: mx.nd.NDArray, x1: mx.nd.NDArray) -> mx.nd.NDArray:
 
 
 class NDArrayIter(mx.io.NDArrayIter):
-    """MXNet's iterator over mini-batches, shuffling when MXNet 0.11 did: once.
+    """MXNet's iterator over mini-batches, shuffling when MXNet did until 1.3: once.
 
     Parameters
     ----------
-    X : mxnet.nd.NDArray, shape (num_examples, num_features)
-    y : mxnet.nd.NDArray, shape (num_examples,)
-    batch_size : int
-        Examples in a batch; if it does not divide their number, the last batch is filled
-        up from the beginning.
+    data : array_like, shape (num_examples, ...), or list or dict of such
+        Features.
+    label : likewise, optional
+    batch_size : int, default 1
+        Examples in a batch.
     shuffle : bool, default True
         Whether to shuffle, by NumPy's global generator. Then or not, `reset()` rewinds.
+    last_batch_handle : {"pad", "discard", "roll_over"}, default "pad"
+        What becomes of a short last batch: by default it is filled up from the beginning.
+    data_name, label_name : str
+        As for MXNet's.
     order : sequence of int, optional
         The rows to visit, in order, instead of a shuffle.
 
@@ -64,21 +69,44 @@ class NDArrayIter(mx.io.NDArrayIter):
     ------
     ArgumentError
         If `batch_size` is no positive integer or larger than the data, there is not one label
-        a row, or `order` names a row that is not there.
+        a row, `last_batch_handle` is unknown, or `order` names a row that is not there.
     """
 
-    def __init__(self, X: mx.nd.NDArray, y: mx.nd.NDArray, batch_size: int,
-                 shuffle: bool = True, *, order: Sequence[int] | None = None) -> None:
-        check_batches(batch_size, X, y, order)
-        if batch_size > len(X):
-            raise ArgumentError(f"batch_size is {batch_size}, but there are {len(X)} examples; a "
-                                "batch needs as many")
+    def __init__(self, data: Any, label: Any = None, batch_size: int = 1, shuffle: bool = True,
+                 last_batch_handle: str = "pad", data_name: str = "data",
+                 label_name: str = "softmax_label", *, order: Sequence[int] | None = None) -> None:
+        one_of("last_batch_handle", last_batch_handle, ("pad", "discard", "roll_over"))
+        arrays = [*_each(data), *_each(label)]
+        for array in arrays:
+            check_batches(batch_size, arrays[0], array, order)
+        num_examples = len(arrays[0]) if arrays else 0
+        if batch_size > num_examples:
+            raise ArgumentError(f"batch_size is {batch_size}, but there are {num_examples} "
+                                "examples; a batch needs as many")
         if order is None and shuffle:
-            order = numpy.random.permutation(len(X)).tolist()
+            order = numpy.random.permutation(num_examples).tolist()
         if order is not None:
-            rows = nd.array(order, dtype="int32", ctx=X.context)
-            X, y = X.take(rows), y.take(rows)
-        super().__init__(X, y, batch_size)
+            data, label = (_in_order(arrays, order) for arrays in (data, label))
+        super().__init__(data, label, batch_size, False, last_batch_handle, data_name, label_name)
+
+
+def _each(arrays: Any) -> list[Any]:
+    """The arrays that someone gives an iterator: none, one, or a list or dict of them."""
+    if isinstance(arrays, dict):
+        return list(arrays.values())
+    return arrays if isinstance(arrays, list) else [] if arrays is None else [arrays]
+
+
+def _in_order(arrays: Any, order: Sequence[int]) -> Any:
+    """The same arrays, with these of their rows."""
+    if isinstance(arrays, dict):
+        return {name: _in_order(array, order) for name, array in arrays.items()}
+    if isinstance(arrays, list):
+        return [_in_order(array, order) for array in arrays]
+    if arrays is None:
+        return None
+    array = arrays if isinstance(arrays, nd.NDArray) else nd.array(arrays)
+    return array.take(nd.array(order, dtype="int32", ctx=array.context))
 
 
 def init_params(num_features: int = 2) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
@@ -95,8 +123,8 @@ def init_params(num_features: int = 2) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
     b : mxnet.nd.NDArray, shape (1,)
         Standard normal too.
     """
-    w = nd.array(stream(2017).normal((as_integer("num_features", num_features, 1), 1)))
-    b = nd.array(stream(2017).normal((1,)))
+    w = nd.array(stream("nd").normal((as_integer("num_features", num_features, 1), 1)))
+    b = nd.array(stream("nd").normal((1,)))
     w.attach_grad()
     b.attach_grad()
     return w, b

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-import mxnet_0_11
+import old_mxnet
 import pytest
 from processes import environ
 
@@ -57,17 +57,27 @@ def saved_at_each_piece(monkeypatch):
     monkeypatch.setattr("d2l_linreg.training.checkpoint.EVERY", 0)
 
 
+def old_mxnet_wheel(version, tmp_path_factory):
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip(f"MXNet {version}'s wheel is for Linux x86-64")
+    folder = tmp_path_factory.mktemp(f"mxnet-{version}")
+    try:
+        old_mxnet.fetch(version, folder)
+    except subprocess.CalledProcessError:
+        pytest.skip(f"MXNet {version}'s wheel cannot be downloaded here")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def mxnet_0_11_wheel(tmp_path_factory):
     """A folder with MXNet 0.11.0's wheel of 2017, downloaded and unpacked."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("MXNet 0.11.0's wheel is for Linux x86-64")
-    folder = tmp_path_factory.mktemp("mxnet-0.11.0")
-    try:
-        mxnet_0_11.fetch(folder)
-    except subprocess.CalledProcessError:
-        pytest.skip("MXNet 0.11.0's wheel cannot be downloaded here")
-    return folder
+    return old_mxnet_wheel("0.11.0", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mxnet_0_12_wheel(tmp_path_factory):
+    """The same of 0.12.1."""
+    return old_mxnet_wheel("0.12.1", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +85,7 @@ def old_libm(tmp_path_factory):
     """A library to be preloaded: the `logf` and the `powf` of 2017."""
     if sys.platform != "linux" or shutil.which(os.environ.get("CC", "cc")) is None:
         pytest.skip("there is no C compiler here, or no LD_PRELOAD")
-    return mxnet_0_11.compile_old_libm(tmp_path_factory.mktemp("libm"))
+    return old_mxnet.compile_old_libm(tmp_path_factory.mktemp("libm"))
 
 
 @pytest.fixture

@@ -52,3 +52,11 @@ void old_logf_of(const float *x, float *y, int64_t n)
     for (int64_t i = 0; i < n; i++)
         y[i] = old_logf(x[i]);
 }
+
+/* And what they compute now */
+void next_logf_of(const float *x, float *y, int64_t n)
+{
+    float (*next)(float) = (float (*)(float))dlsym(RTLD_DEFAULT, "logf");
+    for (int64_t i = 0; i < n; i++)
+        y[i] = next(x[i]);
+}

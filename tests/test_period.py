@@ -1,11 +1,10 @@
 """as_published: MXNet as it was then, and afterwards as it was before."""
-import importlib
 import itertools
 import random
 import sys
 
-import mxnet_0_11
 import numpy
+import old_mxnet
 import pytest
 
 from d2l_linreg import as_published, published, train
@@ -28,7 +27,7 @@ def of_2017(mxnet_0_11_wheel, old_libm):
                         f"nd.random_normal(loc={loc}, scale={scale}, shape={shape})\n"
                         f"arrays[{repr(('uniform', seed, loc, loc + scale, shape))!r}] = "
                         f"nd.random_uniform(low={loc}, high={loc + scale}, shape={shape})\n")
-    return mxnet_0_11.run(mxnet_0_11_wheel, program, LD_PRELOAD=str(old_libm))
+    return old_mxnet.run(mxnet_0_11_wheel, program, LD_PRELOAD=str(old_libm))
 
 
 @pytest.mark.parametrize("normal, uniform", [
@@ -151,9 +150,9 @@ def test_nested_scopes_are_each_their_own():
 def test_a_callers_streams_go_on_where_they_were():
     def draw(between):
         mx.random.seed(7)
-        before = stream(2017).normal((3,)).tolist()
+        before = stream("nd").normal((3,)).tolist()
         between()
-        return before, stream(2017).normal((3,)).tolist()
+        return before, stream("nd").normal((3,)).tolist()
 
     def inside():
         with as_published("straight_dope"):
@@ -169,12 +168,10 @@ def test_a_callers_streams_go_on_where_they_were():
     ("d2l", lambda: mx.np.random.uniform(0, 1, (3,), "float64")),
     ("d2l", lambda: mx.np.random.uniform(mx.np.zeros(3), 1)),
     ("d2l", lambda: mx.np.random.exponential(1, (3,))),
-    ("d2l", lambda: mx.nd.random.normal(0, 1, (3,))),
     ("straight_dope", lambda: mx.nd.random_normal(0, 1, shape=(3,), dtype="float64")),
     ("straight_dope", lambda: mx.nd.random.normal(mx.nd.zeros(3), mx.nd.ones(3), shape=2)),
-    ("straight_dope", lambda: mx.nd.random.normal(0, 1, (3,), out=mx.nd.zeros(3))),
-    ("straight_dope", lambda: mx.nd.random.normal()),
-    ("straight_dope", lambda: mx.nd.random_uniform(0, 1, shape=(3,), out=mx.nd.zeros(3))),
+    ("straight_dope", lambda: mx.nd.random.normal(0, 1, out=mx.nd.zeros(3, dtype="float64"))),
+    ("straight_dope", lambda: mx.np.random.normal(0, 1, (3,))),
     ("straight_dope", lambda: mx.nd.random.exponential(1, shape=(3,))),
 ])
 def test_what_is_not_covered_is_plain_mxnet(notebook, draw):
@@ -302,34 +299,6 @@ def test_mxnets_arrays_are_printed_as_by_numpy_1_13():
         assert str(mx.nd.array([2.74159384])) == "\n[ 2.74159384]\n<NDArray 1 @cpu(0)>"
 
 
-def test_d2l_can_be_imported_inside_only():
-    with as_published("d2l"):
-        import d2l
-
-        assert d2l.__name__ == "d2l_linreg.d2l" and callable(d2l.set_figsize)
-    with pytest.raises(ImportError):
-        importlib.import_module("d2l")
-
-
-def test_a_real_d2l_is_preferred(tmp_path, monkeypatch):
-    (tmp_path / "d2l.py").write_text("real = True")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with as_published("d2l"):
-        import d2l
-
-        assert d2l.real
-    del sys.modules["d2l"]
-
-
-def test_a_folder_named_d2l_is_no_package_that_someone_wants(tmp_path, monkeypatch):
-    (tmp_path / "d2l").mkdir()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with as_published("d2l"):
-        import d2l
-
-        assert d2l.__name__ == "d2l_linreg.d2l"
-
-
 @pytest.mark.parametrize("inside", published.NOTEBOOKS)
 def test_train_is_the_same_inside(inside, notebook):
     outside = train(notebook, ctx="cpu", verbose=False)
@@ -346,12 +315,3 @@ with as_published("straight_dope"):
     from d2l_linreg import straight_dope, train
 print(straight_dope.NDArrayIter.__mro__[1].__module__)
 """) == "mxnet.io.io\n"
-
-
-@pytest.mark.parametrize("arguments, message", [
-    (("d3l",), "notebook is 'd3l'"), (("d2l", "tpu"), "ctx is 'tpu'")])
-def test_an_unknown_notebook_or_device_is_refused_before_anything_changes(arguments, message):
-    before = state()
-    with pytest.raises(ValueError, match=message), as_published(*arguments):
-        pass
-    assert state() == before

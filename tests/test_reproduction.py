@@ -63,8 +63,8 @@ def test_labels_are_one_fused_multiply_add_rounded_once():
     with seeded(0):
         features, labels = d2l.synthetic_data([2, -3.4], 4.2, 1000)
     with seeded(0):
-        stream(2019).normal((1000, 2))
-        noise = stream(2019).normal((1000,), scale=0.01)
+        stream("np").normal((1000, 2))
+        noise = stream("np").normal((1000,), scale=0.01)
     x = features.asnumpy().astype("float64")
     # 2 x0 is exact in float32; so the fused -3.4f * x1 + 2 x0 is this float64 sum, rounded.
     dot = (2 * x[:, 0] + float(numpy.float32(-3.4)) * x[:, 1]).astype("float32")

@@ -4,14 +4,17 @@ import ctypes.util
 import itertools
 import platform
 import threading
+from dataclasses import replace
 
-import mxnet_0_11
 import mxnet_first
 import numpy
+import old_mxnet
 import pytest
 
 from d2l_linreg import as_published, d2l, straight_dope, train
 from d2l_linreg.compat import streams
+from d2l_linreg.compat.eras import ERAS, OF_THE_NOTEBOOKS
+from d2l_linreg.compat.logf import logf_before_2018, logf_since_2018
 from d2l_linreg.compat.mxnet import mx, numpy_semantics
 from d2l_linreg.compat.streams import seeded, stream
 
@@ -51,16 +54,19 @@ def drawn_by_mxnet(run_python, folder, **environment):
         return dict(arrays)
 
 
-def compare_with(arrays, years=(2017, 2019)):
+OURS = {2017: "nd", 2019: "np"}  # where our two notebooks draw from the streams of those years
+
+
+def compare_with(arrays, years=(2017, 2019), drawing=OF_THE_NOTEBOOKS, **others):
     """Draw the same from our streams; the names of those arrays that differ."""
     different = []
     for seed in SEEDS:
-        with seeded(seed):
+        with seeded(seed, replace(drawing, **others)):
             for i, shape in enumerate(SHAPES):
                 loc, scale = DISTRIBUTIONS[i % 3]
                 for year in years:
-                    ours = {"normal": stream(year).normal(shape, loc, scale),
-                            "uniform": stream(year).uniform(shape, loc, loc + scale)}
+                    ours = {"normal": stream(OURS[year]).normal(shape, loc, scale),
+                            "uniform": stream(OURS[year]).uniform(shape, loc, loc + scale)}
                     for kind, drawn in ours.items():
                         name = f"{year} {kind} {seed} {i}"
                         assert drawn.shape == shape and drawn.dtype == numpy.float32
@@ -70,17 +76,22 @@ def compare_with(arrays, years=(2017, 2019)):
 
 
 @glibc_x86
-def test_with_todays_logf_they_are_mxnets_own_streams(run_python, tmp_path, monkeypatch):
+def test_with_todays_logf_they_are_mxnets_own_streams(run_python, tmp_path):
     arrays = drawn_by_mxnet(run_python, tmp_path)
     assert len(arrays) == 4 * len(SEEDS) * len(SHAPES)
     different = compare_with(arrays)
     assert [name for name in different if "uniform" in name] == []
     assert different != []  # its logf is not the authors'
-    logf = ctypes.CDLL(ctypes.util.find_library("m")).logf
-    logf.restype, logf.argtypes = ctypes.c_float, [ctypes.c_float]
-    monkeypatch.setattr(streams, "logf", lambda x: numpy.array(
-        [logf(number) for number in x.tolist()], "float32"))
-    assert compare_with(arrays) == []
+    assert compare_with(arrays, logf="since 2018") == []
+
+
+@glibc_x86
+def test_the_streams_of_2020_are_todays_mxnets(run_python, tmp_path):
+    """By the names of then: `np` has the one engine, `nd` the many."""
+    arrays = {name.replace(was, now): array
+              for name, array in drawn_by_mxnet(run_python, tmp_path).items()
+              for was, now in (("2017", "2019"), ("2019", "2017")) if name.startswith(was)}
+    assert compare_with(arrays, drawing=ERAS["2020"].drawing) == []
 
 
 @glibc_x86
@@ -88,8 +99,8 @@ def test_mxnet_with_the_logf_of_then_draws_what_they_draw(run_python, tmp_path, 
     assert compare_with(drawn_by_mxnet(run_python, tmp_path, LD_PRELOAD=str(old_libm))) == []
 
 
-def test_mxnet_0_11_with_the_logf_of_then_draws_what_the_stream_of_2017_draws(
-        mxnet_0_11_wheel, old_libm):
+def drawn_by_old_mxnet(wheel, **environment):
+    """What an MXNet of 2017 draws, each call going on from the last, by name."""
     program = ""
     for seed in SEEDS:
         program += f"mx.random.seed({seed})\n"
@@ -101,23 +112,57 @@ def test_mxnet_0_11_with_the_logf_of_then_draws_what_the_stream_of_2017_draws(
                               for name, value in zip(names.split(), parameters, strict=True))
             program += (f"arrays['2017 {kind} {seed} {i}'] = "
                         f"nd.random_{kind}({given}, shape={shape})\n")
-    drawn = mxnet_0_11.run(mxnet_0_11_wheel, program, LD_PRELOAD=str(old_libm))
-    assert len(drawn) == 2 * len(SEEDS) * len(SHAPES)
+    arrays = old_mxnet.run(wheel, program, **environment)
+    assert len(arrays) == 2 * len(SEEDS) * len(SHAPES)
+    return arrays
+
+
+def test_mxnet_0_11_with_the_logf_of_then_draws_what_the_stream_of_2017_draws(
+        mxnet_0_11_wheel, old_libm):
+    drawn = drawn_by_old_mxnet(mxnet_0_11_wheel, LD_PRELOAD=str(old_libm))
     assert compare_with(drawn, years=(2017,)) == []
+    assert compare_with(drawn, years=(2017,), drawing=ERAS["2017"].drawing) == []
 
 
-def test_logf_is_fdlibms_over_every_float_that_the_polar_method_has(old_libm):
-    # Every 29th, and all near powers of two, from 2**-50, below the least sum of squares, to 1
+def test_mxnet_0_12_draws_what_the_stream_of_late_2017_draws(mxnet_0_12_wheel, old_libm):
+    drawing = ERAS["late-2017"].drawing
+    with_old_logf = drawn_by_old_mxnet(mxnet_0_12_wheel, LD_PRELOAD=str(old_libm))
+    assert compare_with(with_old_logf, years=(2017,), drawing=drawing) == []
+    if platform.libc_ver() >= ("glibc", "2.27"):
+        drawn = drawn_by_old_mxnet(mxnet_0_12_wheel)
+        assert compare_with(drawn, years=(2017,), drawing=drawing, logf="since 2018") == []
+
+
+def of_each(function, x):
+    """A C library's function of many floats."""
+    y = numpy.empty_like(x)
+    function(x.ctypes.data_as(ctypes.c_void_p), y.ctypes.data_as(ctypes.c_void_p),
+             ctypes.c_int64(len(x)))
+    return y
+
+
+@pytest.fixture(scope="module")
+def all_that_the_polar_method_has():
+    """Every 29th float, and all near powers of two, from 2**-50, below the least sum, to 1."""
     bits = numpy.arange((127 - 50) << 23, (127 << 23) + 1, 29, dtype="int32")
     near = (numpy.arange(127 - 49, 128, dtype="int32") << 23)[:, None] + numpy.arange(-40, 40)
-    x = numpy.concatenate([bits, near[near <= 127 << 23].astype("int32")]).view("float32")
-    expected = numpy.empty_like(x)
-    ctypes.CDLL(str(old_libm)).old_logf_of(
-        x.ctypes.data_as(ctypes.c_void_p), expected.ctypes.data_as(ctypes.c_void_p),
-        ctypes.c_int64(len(x)))
-    assert streams.logf(x).tobytes() == expected.tobytes()
+    return numpy.concatenate([bits, near[near <= 127 << 23].astype("int32")]).view("float32")
+
+
+def test_the_logf_of_then_is_fdlibms(old_libm, all_that_the_polar_method_has):
+    x = all_that_the_polar_method_has
+    expected = of_each(ctypes.CDLL(str(old_libm)).old_logf_of, x)
+    assert logf_before_2018(x).tobytes() == expected.tobytes()
     exact = numpy.log(x.astype("float64"))
     assert (abs(expected - exact) <= numpy.spacing(abs(exact).astype("float32"))).all()
+
+
+@pytest.mark.skipif(platform.libc_ver() < ("glibc", "2.27"), reason="it is of glibc 2.27 and later")
+def test_the_logf_of_today_is_glibcs(old_libm, all_that_the_polar_method_has):
+    x = all_that_the_polar_method_has
+    expected = of_each(ctypes.CDLL(str(old_libm)).next_logf_of, x)
+    assert (logf_before_2018(x) != expected).sum() > 100000  # so it is not the one of then
+    assert logf_since_2018(x).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("year, seed, shape, place, published", [
@@ -134,7 +179,7 @@ def test_logf_is_fdlibms_over_every_float_that_the_polar_method_has(old_libm):
 ])
 def test_numbers_that_other_pages_published_come_out(year, seed, shape, place, published):
     with seeded(seed):
-        drawn = stream(year).normal(shape).ravel()[place]
+        drawn = stream(OURS[year]).normal(shape).ravel()[place]
     # Printed with eight decimals in 2017, in 2019 with as many as tell a float32 from others
     for number, text in zip(drawn, published.split(), strict=True):
         assert f"{number:.8f}".rstrip("0") == text if year == 2017 else str(number) == text
@@ -150,7 +195,7 @@ def test_draws_in_pieces_are_those_of_an_engine_that_never_looks_ahead():
     expected = numpy.stack([y, x], 1) * numpy.sqrt(-2 * numpy.log(r2) / r2)[:, None]
     counts = [1, 2, 3, 700, 1, 4000, 5, 6000]
     with seeded(3):
-        drawn = [stream(2017).normal((count,)) for count in counts]
+        drawn = [stream("nd").normal((count,)) for count in counts]
     pair = 0
     for count, ours in zip(counts, drawn, strict=True):  # each call begins a new pair
         theirs = expected[pair:pair + -(-count // 2)].ravel()[:count]
@@ -162,7 +207,7 @@ def test_draws_in_pieces_are_those_of_an_engine_that_never_looks_ahead():
 def test_a_large_draw_is_the_same_in_bounded_portions(year_of_stream, monkeypatch):
     def draw():
         with seeded(5):
-            return [stream(year_of_stream).normal((150001,)) for _ in range(2)]
+            return [stream(OURS[year_of_stream]).normal((150001,)) for _ in range(2)]
 
     whole = draw()
     monkeypatch.setattr(streams, "_AT_ONCE", 5000)
@@ -175,7 +220,7 @@ def year_of_stream(request):
 
 
 def first(year):
-    return stream(year).normal((3,)).tolist()
+    return stream(OURS[year]).normal((3,)).tolist()
 
 
 def first_of(year, seed):
@@ -199,7 +244,8 @@ def test_a_seed_means_what_it_means_to_mxnet(arguments):
     mx.random.seed(*arguments)
     low, high = 0, 1
     for theirs, year in ((mx.np.random.uniform, 2017), (mx.nd.random.uniform, 2019)):
-        assert theirs(low, high, (9,)).asnumpy().tolist() == stream(year).uniform((9,)).tolist()
+        ours = stream(OURS[year]).uniform((9,))
+        assert theirs(low, high, (9,)).asnumpy().tolist() == ours.tolist()
 
 
 def test_seeding_a_gpu_seeds_nothing_here(year_of_stream):
@@ -271,7 +317,7 @@ def test_each_thread_has_its_own_block():
 
     def draw(seed):
         with seeded(seed):
-            drawn[seed] = [stream(2017).normal((5000,)).tobytes() for _ in range(20)]
+            drawn[seed] = [stream("nd").normal((5000,)).tobytes() for _ in range(20)]
 
     threads = [threading.Thread(target=draw, args=(seed,)) for seed in range(6)]
     for thread in threads:

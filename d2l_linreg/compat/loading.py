@@ -26,7 +26,7 @@ OWN = "d2l_linreg_mxnet"  # the folder that the build put beside the package
 _PACKAGES = ("mxnet", "dmlc_tracker")  # what MXNet's wheel holds
 
 HALF_IMPORTED = ("an import of mxnet has failed in this process before, and left parts of it "
-                  "behind; start a new process, and import d2l_linreg first")
+                 "behind; restart the kernel, or start a new process, and import d2l_linreg first")
 _WRONG_VERSION = (
     "MXNet {version}, in {folder}, is not one of 1.7.0 to 2.0, with which d2l_linreg works; remove "
     "it, with pip if pip put it there, and the MXNet that came with d2l_linreg is used")
@@ -121,7 +121,7 @@ class _Loader(Loader):
         return getattr(vars(self)["own"], name)
 
     def create_module(self, spec: ModuleSpec) -> Any:
-        if spec.name == "mxnet" and _parts():  # before it is there, also for other threads
+        if spec.name == "mxnet" and parts():  # before it is there, also for other threads
             raise ImportError(HALF_IMPORTED)
         return self.own.create_module(spec)
 
@@ -166,8 +166,8 @@ class MXNetFinder:
             with _fma_kernel():
                 _run_module(execute, module)
         except BaseException as error:
-            for name in _parts():  # so that the next try tells the same
-                del sys.modules[name]
+            for name in parts():  # so that the next try tells the same
+                del sys.modules[f"mxnet.{name}"]
             if isinstance(error, OSError) or (
                     isinstance(error, RuntimeError) and "MXNet library" in str(error)):
                 raise ImportError(does_not_load(error, module.__file__)) from error
@@ -176,8 +176,9 @@ class MXNetFinder:
         self.prepared = True
 
 
-def _parts() -> list[str]:
-    return [name for name in sys.modules if name.startswith("mxnet.")]
+def parts() -> list[str]:
+    """The modules of MXNet's that are loaded, by the attributes of it that they are."""
+    return [name.removeprefix("mxnet.") for name in sys.modules if name.startswith("mxnet.")]
 
 
 finder = MXNetFinder()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from . import streams
 from .cpu import ARM, cpu_has_fma
-from .loading import HALF_IMPORTED, check_version, finder, note_seeds
+from .loading import HALF_IMPORTED, check_version, finder, note_seeds, parts
 
 try:
     import mxnet as mx
@@ -41,7 +41,9 @@ def blas_kernel() -> str | None:
 
 
 if not finder.prepared:
-    if getattr(mx, "__file__", None) is None:  # a mere folder of that name
+    # A mere folder of that name, or what a second import makes of a first one's parts
+    if getattr(mx, "__file__", None) is None or not all(
+            hasattr(mx, part.partition(".")[0]) for part in parts()):
         raise ImportError(HALF_IMPORTED)
     check_version(os.path.dirname(mx.__file__))
     note_seeds(mx)

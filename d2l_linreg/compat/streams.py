@@ -1,4 +1,4 @@
-"""The two streams of random numbers that the notebooks' MXNet drew, drawn here, bit for bit.
+"""The streams of random numbers that MXNet drew over the years, drawn here, bit for bit.
 
 MXNet takes the logarithm in its normal numbers from the machine's C library. glibc replaced
 its `logf` in 2.27 (February 2018), and with the new one some 3 % of all normal numbers come
@@ -11,8 +11,9 @@ draw the published data; what is published shows it:
 - earlier editions of the Straight Dope notebook print the row 0.28478342 0.8342405 of X, and
   its ndarray chapter -0.83673775: today 0.28478345 0.8342406, and -0.8367378.
 
-So both streams are drawn here from their words up: the Mersenne Twister, the polar method, and
-the `logf` of then. All is float32, each operation rounded once, on any machine.
+So they are drawn here from their words up: the Mersenne Twister, the polar method, and the `logf`
+of then. All is float32, each operation rounded once, on any machine. Which stream is whose, and
+when, says `eras.py`.
 """
 import contextlib
 import functools
@@ -25,7 +26,8 @@ from typing import Any
 
 import numpy
 
-from .logf import logf
+from .eras import OF_THE_NOTEBOOKS, ONE_ENGINE, Drawing, Generator
+from .logf import LOGF
 
 float32 = numpy.float32
 
@@ -41,7 +43,7 @@ Shape = tuple[int, ...]
 
 _twister = numpy.random.MT19937()
 _seeder = numpy.random.RandomState(_twister)  # seeds it as C++'s std::mt19937 is seeded
-_drawing = threading.Lock()  # the one twister serves all engines, and all threads
+_lock = threading.Lock()  # the one twister serves all engines, and all threads
 
 
 def _words(seed: int, first: int, count: int) -> numpy.ndarray:
@@ -74,26 +76,38 @@ class _Engine:
         return self.words[start:start + count]
 
 
+class Engines:
+    """The Mersenne Twisters of a generator, from a seed on: engine i has the seed + i."""
+
+    def __init__(self, generator: Generator, seed: int) -> None:
+        self.generator, self.seed = generator, seed
+        self._started: list[_Engine] = []
+
+    def first(self, count: int) -> list[_Engine]:
+        """The engines that a call for numbers draws from."""
+        for i in range(len(self._started), count):
+            self._started.append(_Engine(self.seed + i))
+        if not self.generator.anew:
+            return self._started[:count]
+        (word,) = self._started[0].ahead(1).tolist()
+        self._started[0].taken += 1
+        return [_Engine(word)]
+
+
 class Stream:
     """A stream of random numbers, as a version of MXNet draws them on the CPU.
 
-    A call for n numbers deals them to an engine for every 64 numbers begun, up to a most: to each
-    the same number, in a row, until there are no more. As MXNet's RandGenerator does it
-    (include/mxnet/random_generator.h and src/operator/random/sampler.h of its releases).
-
     Parameters
     ----------
-    seed : int
-        Of the first engine; each further one has the next integer.
-    most_engines : int
-        1 or, in MXNet's parallel generator, 1024.
-    of_pair : {1, 2}
-        How many are taken of the two numbers that the polar method gives at a time.
+    namespace : {"nd", "np"}
+        Who draws from it.
+    engines : Engines
+    drawing : Drawing
+        Whose `logf` and order of pairs are used.
     """
 
-    def __init__(self, seed: int, most_engines: int, of_pair: int) -> None:
-        self.seed, self.most_engines, self.of_pair = seed, most_engines, of_pair
-        self._engines: list[_Engine] = []
+    def __init__(self, namespace: str, engines: Engines, drawing: Drawing) -> None:
+        self.namespace, self.engines, self.drawing = namespace, engines, drawing
 
     def uniform(self, shape: Shape, low: float = 0, high: float = 1) -> numpy.ndarray:
         """Draw numbers that are uniform from `low` to `high`, each of one word.
@@ -108,6 +122,7 @@ class Stream:
         -------
         numpy.ndarray of float32
         """
+        note("uniform", self.namespace, shape, low, high)
         return self._draw(_uniform, shape) * (float32(high) - float32(low)) + float32(low)
 
     def normal(self, shape: Shape, loc: float = 0, scale: float = 1) -> numpy.ndarray:
@@ -124,26 +139,27 @@ class Stream:
         -------
         numpy.ndarray of float32
         """
+        note("normal", self.namespace, shape, loc, scale)
         return self._draw(self._normal, shape) * float32(scale) + float32(loc)
 
     def _draw(self, numbers: Callable[[list[_Engine], int, numpy.ndarray], numpy.ndarray],
               shape: Shape) -> numpy.ndarray:
         n = math.prod(shape)
-        each = -(-n // min(-(-n // 64), self.most_engines))
+        each = -(-n // min(-(-n // 64), self.engines.generator.most_engines))
         due = n - numpy.arange(0, n, each)  # of each engine, and of those after it
         drawn = numpy.empty((len(due), each), float32)
         width = max(_AT_ONCE // len(due) // 2 * 2, 2)  # even, so that no pair is broken
-        with _drawing:
-            for i in range(len(self._engines), len(due)):
-                self._engines.append(_Engine(self.seed + i))
+        with _lock:
+            engines = self.engines.first(len(due))
             for start in range(0, each, width):
                 count = min(width, each - start)
                 drawn[:, start:start + count] = numbers(
-                    self._engines[:len(due)], count, numpy.clip(due - start, 0, count))
+                    engines, count, numpy.clip(due - start, 0, count))
         return drawn.reshape(-1)[:n].reshape(shape)
 
     def _normal(self, engines: list[_Engine], count: int, due: numpy.ndarray) -> numpy.ndarray:
-        pairs, due = -(-count // self.of_pair), -(-due // self.of_pair)
+        of_pair = self.engines.generator.of_pair
+        pairs, due = -(-count // of_pair), -(-due // of_pair)
         tries = pairs * 13 // 10 + 20  # pi / 4 of them hit the circle
         while True:
             rows = numpy.arange(len(engines)) * tries
@@ -160,9 +176,9 @@ class Stream:
         _take(engines, numpy.where(due > 0, 2 * (last - rows + 1), 0))
         used = used.reshape(-1)
         xy, r2 = xy.take(used, axis=0), r2.take(used)
-        factor = numpy.sqrt(float32(-2) * logf(r2) / r2)
-        y_first = xy[:, ::-1][:, :self.of_pair]
-        return (y_first * factor[:, None]).reshape(len(engines), -1)[:, :count]
+        factor = numpy.sqrt(float32(-2) * LOGF[self.drawing.logf](r2) / r2)
+        pair = xy if self.drawing.swapped_pairs else xy[:, ::-1]
+        return (pair[:, :of_pair] * factor[:, None]).reshape(len(engines), -1)[:, :count]
 
 
 def _uniform(engines: list[_Engine], count: int, due: numpy.ndarray) -> numpy.ndarray:
@@ -183,39 +199,66 @@ def _take(engines: list[_Engine], counts: numpy.ndarray) -> None:
         engine.taken += count
 
 
-Streams = dict[int, Stream]  # by their year
+Streams = dict[str, Stream]  # by the namespace that draws from them
 
 
-def _started(seed: int, on_device: bool = False) -> Streams:
-    """Both streams at their start: MXNet multiplies a seed by 127.
+def started(seed: int, drawing: Drawing, on_device: bool = False) -> Streams:
+    """All streams at their start: MXNet multiplies a seed by 127.
 
-    But in 2017's not one that is set for a single device.
-    """
-    return {2017: Stream(seed if on_device else 127 * seed, 1, 2),
-            2019: Stream(127 * seed, 1024, 1)}
-
-
-_of_process: Streams | None = _started(0)  # as MXNet's own, where nobody seeds it
-_of_block: ContextVar[Streams | None] = ContextVar("streams", default=None)
-
-
-def stream(year: int) -> Stream:
-    """The stream of a year, where it stands: the block's, in `seeded`, else the process's.
+    But in the one engine of 2017 and of today's `mx.np` not one that is set for a single device.
 
     Parameters
     ----------
-    year : {2017, 2019}
+    seed : int
+    drawing : Drawing
+    on_device : bool, default False
+
+    Returns
+    -------
+    dict of str to Stream
+        By "nd" and "np".
+    """
+    engines = {generator: Engines(generator, seed if on_device and generator == ONE_ENGINE
+                                  else 127 * seed)
+               for generator in (drawing.nd, drawing.np)}
+    return {name: Stream(name, engines[generator], drawing)
+            for name, generator in (("nd", drawing.nd), ("np", drawing.np))}
+
+
+# Seeds and draws as they come, up to so many, where someone listens
+MOST_NOTED = 1000
+noted: list[tuple[Any, ...]] | None = None
+
+
+def note(*event: Any) -> None:
+    """Write down what was drawn or seeded, if someone listens."""
+    if noted is not None and len(noted) < MOST_NOTED:
+        noted.append(event)
+
+
+_drawing = OF_THE_NOTEBOOKS
+_of_process: Streams | None = started(0, _drawing)  # as MXNet's own, where nobody seeds it
+_of_block: ContextVar[Streams | None] = ContextVar("streams", default=None)
+
+
+def stream(namespace: str) -> Stream:
+    """The stream of a namespace, where it stands: the block's, in `seeded`, else the process's.
+
+    Parameters
+    ----------
+    namespace : {"nd", "np"}
 
     Returns
     -------
     Stream
+        2017's of `mx.nd` or 2019's of `mx.np`, but in an era (see `of_new_process`) its own.
     """
     global _of_process
     streams = _of_block.get() or _of_process
     if streams is None:
         warnings.warn(_UNSEEN, stacklevel=3)
-        streams = _of_process = _started(0)
-    return streams[year]
+        streams = _of_process = started(0, _drawing)
+    return streams[namespace]
 
 
 def restart(seed: int | None, ctx: Any = "all") -> None:
@@ -230,24 +273,25 @@ def restart(seed: int | None, ctx: Any = "all") -> None:
     """
     global _of_process
     if not str(ctx).startswith("gpu"):
-        _of_process = None if seed is None else _started(seed, on_device=ctx != "all")
+        note("seed", seed, ctx != "all")
+        _of_process = None if seed is None else started(seed, _drawing, on_device=ctx != "all")
 
 
 @contextlib.contextmanager
-def of_new_process() -> Iterator[None]:
-    """The process's streams as in a new process inside the block, and then where they were."""
-    global _of_process
-    outer, _of_process = _of_process, _started(0)
+def of_new_process(drawing: Drawing = OF_THE_NOTEBOOKS) -> Iterator[None]:
+    """The process's streams as in a new process of an era, and then where they were."""
+    global _of_process, _drawing
+    outer, _of_process, _drawing = (_of_process, _drawing), started(0, drawing), drawing
     try:
         yield
     finally:
-        _of_process = outer
+        _of_process, _drawing = outer
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Both streams at the start of `seed` inside the block, for this thread alone."""
-    token = _of_block.set(_started(seed))
+def seeded(seed: int, drawing: Drawing = OF_THE_NOTEBOOKS) -> Iterator[None]:
+    """All streams at the start of `seed` inside the block, for this thread alone."""
+    token = _of_block.set(started(seed, drawing))
     try:
         yield
     finally:

@@ -1,10 +1,8 @@
 """MXNet as it was when one of the notebooks was run, for that notebook's own code."""
 import contextlib
 import functools
-import importlib.util
 import numbers
 import random
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
@@ -12,54 +10,67 @@ from unittest.mock import patch
 import numpy
 
 from .. import d2l, published, straight_dope  # noqa: F401, before MXNet's own is replaced
+from ..arguments import one_of
+from ..compat.eras import ERAS, TODAY, Era
 from ..compat.mxnet import mx
 from ..compat.pictures import pictures_of_then
 from ..compat.printing import printing_of_2017, printing_of_2019
 from ..compat.scalars import scalar_of_then
-from ..compat.streams import of_new_process, stream
 from ..contexts import as_context
-from ..settings import Notebook, known
+from ..errors import ArgumentError
+from ..settings import NOTEBOOKS, Notebook
+from .draws import drawing_as_in
+from .stand_ins import for_gpus, set_matplotlib_formats, the_book
 
-# What numbers of each kind are drawn by, with the defaults 0 and 1
-PARAMETERS = {"normal": ("loc", "scale"), "uniform": ("low", "high")}
+NAMES = (*NOTEBOOKS, *ERAS, TODAY)
 
 
 @contextlib.contextmanager
-def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
+def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None,
+                 swapped_pairs: bool = False) -> Iterator[None]:
     """Have MXNet, inside the block, behave as it did when a notebook was run.
 
-    The random stream starts as in a new process, and is the one of then, bit for bit on any
-    machine: `np.random.normal` and `.uniform` for d2l; `nd.random_normal`, `nd.random.normal`,
-    `mx.random.normal` and their like named `uniform` for straight_dope. `mx.random.seed` seeds
-    it. Calls for numbers in float32, of a shape and with numbers for parameters are covered; all
-    else is plain MXNet, which has a generator of its own. `array ** 2` is the exact square, as
-    it was with the C libraries of then.
+    The random stream starts as in a new process, and is the one of that era, bit for bit on any
+    machine: `normal`, `uniform`, `randn` and `rand`, by each of their names in `mx.nd` and, from
+    2018, `mx.np`. `mx.random.seed` seeds it. Calls for numbers in float32, of a shape and with
+    numbers for parameters are covered; all else is plain MXNet, which has a generator of its own.
+    `array ** 2` is the exact square until 2018, as it was with the C libraries of then.
 
     Arrays and floats are printed as by the NumPy of then, and what `asscalar` gives makes float64
-    of Python's floats, as it did then; figures have the size, and scatter plots the axes, that
-    they had in Jupyter. For d2l, `import d2l` works without that package.
-    For straight_dope, `NDArrayIter` shuffles once, when it is made.
+    of Python's floats, as it did then. Until 2018 figures have the size, and scatter plots the
+    axes, that they had in Jupyter, and `NDArrayIter` shuffles once, when it is made. `import d2l`
+    gives this package's functions of that name, in the place of a package d2l that is installed;
+    in 2020 such a package has the names that ours lacks.
 
-    Shuffles whose outcome was published come out so: for d2l the first four calls of
-    `random.shuffle` on the indices 0 to 999, for straight_dope the first shuffled
-    `NDArrayIter` of 10,000 rows. Those orders, but for the printed mini-batches, were found
-    by search; they are not the authors' own. All other shuffles are ordinary.
+    Each of the two notebooks is an era, "d2l" that of 2018 and "straight_dope" that of 2017, and
+    the shuffles whose outcome it published: for d2l the first four calls of `random.shuffle` on
+    the indices 0 to 999, for straight_dope the first shuffled `NDArrayIter` of 10,000 rows. Those
+    orders, but for the printed mini-batches, were found by search; they are not the authors' own.
+    All other shuffles are ordinary.
 
     Afterwards everything is as it was, the random stream included, except that with NumPy 1 a
     function which someone gave to `numpy.set_string_function`, which keeps it to itself, is gone.
 
     Parameters
     ----------
-    notebook : {"d2l", "straight_dope"}
-        Whose MXNet.
+    era : {"d2l", "straight_dope", "2017", "late-2017", "2018", "2020", "today"}
+        Whose MXNet: a notebook's, or an era's. 2017 is MXNet's until 0.11, late-2017 that of
+        0.12.0 to 1.0.0, 2018 that of 1.0.0.post4 to 1.5, 2020 all later ones. "today" only has
+        MXNet load, and what is imported that has moved be found.
     ctx : str or mxnet.Context, optional
         MXNet's default device inside the block; random numbers are drawn on the CPU and
-        moved there. By default the current one.
+        moved there. A CPU also stands in for `mx.gpu()`. By default the current one.
+    numpy_printing : {"1.13", "1.16"}, optional
+        By which NumPy arrays are printed. By default by that of the era.
+    swapped_pairs : bool, default False
+        Whether each pair of normal numbers is swapped, as by the C++ libraries of macOS and
+        Windows. That is derived from stored outputs, and was never checked there.
 
     Raises
     ------
     ArgumentError
-        If the notebook is unknown or, as a ContextError, `ctx` is.
+        If `era` or `numpy_printing` is unknown, one of the options goes with "today" or, as a
+        ContextError, `ctx` is unknown.
 
     Examples
     --------
@@ -72,44 +83,65 @@ def as_published(notebook: str, ctx: Any = None) -> Iterator[None]:
     [-0.67765152  0.03629481]
     <NDArray 2 @cpu(0)>
     """
-    own = known(notebook)
-    default = as_context(ctx) if ctx is not None else mx.context.current_context()
+    of_then, own, default = checked(era, ctx, swapped_pairs=swapped_pairs,
+                                    numpy_printing=numpy_printing)
     with contextlib.ExitStack() as stack:
         stack.enter_context(default)
-        stack.enter_context(of_new_process())
-        stack.enter_context(pictures_of_then())
-        for array, square in ((mx.nd.NDArray, mx.nd.square), (mx.np.ndarray, mx.np.square)):
-            stack.enter_context(patch.object(array, "__pow__", _squaring(array.__pow__, square)))
-        stack.enter_context(patch.object(mx.nd.NDArray, "asscalar", _asscalar(
-            mx.nd.NDArray.asscalar)))
-        _PERIODS[own.year](stack, own)
+        stack.enter_context(the_book(shadows=of_then is not None, later=era == "2020"))
+        stack.enter_context(set_matplotlib_formats())
+        if ctx is not None and default.device_type == "cpu":
+            stack.enter_context(for_gpus(default))
+        if of_then is not None:
+            stack.enter_context(drawing_as_in(of_then, swapped_pairs))
+            stack.enter_context(PRINTING[numpy_printing or of_then.numpy]())
+            stack.enter_context(patch.object(mx.nd.NDArray, "asscalar", _asscalar(
+                mx.nd.NDArray.asscalar)))
+            if of_then.old_pictures:
+                stack.enter_context(pictures_of_then())
+            if of_then.exact_squares:
+                for array, square in ((mx.nd.NDArray, mx.nd.square), (mx.np.ndarray, mx.np.square)):
+                    stack.enter_context(patch.object(array, "__pow__", _squaring(
+                        array.__pow__, square)))
+            recovered = published_orders(own) if own is not None else []
+            if of_then.shuffles_once:
+                stack.enter_context(patch.object(mx.io, "NDArrayIter", _shuffling_once(
+                    recovered if own is not None and own.shuffles_once else [])))
+            if own is not None and not own.shuffles_once:
+                stack.enter_context(patch.object(random, "shuffle", _published_shuffle(recovered)))
         yield
 
 
-def _enter_2019(stack: contextlib.ExitStack, own: Notebook) -> None:
-    stack.enter_context(printing_of_2019())
-    for kind in PARAMETERS:
-        _patch(stack, mx.np.random, kind, kind, own.year, ("size", "dtype", "ctx"), mx.np.array)
-    stack.enter_context(patch.object(random, "shuffle", _published_shuffle(own)))
-    if "d2l" not in sys.modules:
-        found = importlib.util.find_spec("d2l")
-        if found is None or found.origin is None:  # no package, or a mere folder
-            sys.modules["d2l"] = d2l
-            stack.callback(sys.modules.pop, "d2l", None)
+PRINTING = {"1.13": printing_of_2017, "1.16": printing_of_2019}
 
 
-def _enter_2017(stack: contextlib.ExitStack, own: Notebook) -> None:
-    stack.enter_context(printing_of_2017())
-    for kind in PARAMETERS:
-        for module, name, further in (
-                (mx.nd, "random_" + kind, ("shape", "ctx", "dtype")),
-                (mx.nd.random, kind, ("shape", "dtype", "ctx")),
-                (mx.random, kind, ("shape", "dtype", "ctx"))):
-            _patch(stack, module, name, kind, own.year, further, mx.nd.array)
-    stack.enter_context(patch.object(mx.io, "NDArrayIter", _published_iterator(own)))
+def checked(era: object, ctx: Any, *, swapped_pairs: bool, numpy_printing: str | None
+            ) -> tuple[Era | None, Notebook | None, mx.Context]:
+    """Read the arguments of `as_published`.
+
+    Returns
+    -------
+    of_then : Era or None
+        None for "today".
+    own : Notebook or None
+        None where the name is none of a notebook.
+    default : mxnet.Context
+    """
+    own = NOTEBOOKS.get(one_of("era", era, NAMES))
+    of_then = ERAS.get(own.era if own is not None else str(era))
+    if numpy_printing is not None:
+        one_of("numpy_printing", numpy_printing, PRINTING)
+    if of_then is None and (swapped_pairs or numpy_printing):
+        raise ArgumentError(f"swapped_pairs is {swapped_pairs!r} and numpy_printing "
+                            f"{numpy_printing!r}, but {era!r} changes nothing; leave them out, or "
+                            f"name one of {', '.join(map(repr, (*NOTEBOOKS, *ERAS)))}")
+    return of_then, own, as_context(ctx) if ctx is not None else mx.context.current_context()
 
 
-_PERIODS = {2017: _enter_2017, 2019: _enter_2019}
+def published_orders(own: Notebook) -> list[list[int]]:
+    """The outcomes of a notebook's shuffles, as far as it published them or they were found."""
+    orders = numpy.atleast_2d(published.order(own.name)).tolist()
+    beginnings = [] if own.shuffles_once else [published.document(own.name)["minibatch_rows"]]
+    return [*beginnings, *orders]
 
 
 def _squaring(power: Callable[..., Any], square: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,43 +162,13 @@ def _asscalar(plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return asscalar
 
 
-def _patch(stack: contextlib.ExitStack, module: Any, name: str, kind: str, year: int,
-           further: tuple[str, ...], array: Callable[..., Any]) -> None:
-    """Have `module.name`, until the stack ends, draw from the stream of a year what is covered.
-
-    Its arguments are the parameters of that kind of numbers, then `further`, in their order.
-    """
-    names = PARAMETERS[kind] + further
-
-    def draw(*arguments: Any, **keywords: Any) -> Any:
-        given = dict(zip(names, arguments, strict=False), **keywords)
-        parameters = [given.pop(parameter, default)
-                      for default, parameter in enumerate(PARAMETERS[kind])]
-        shape, ctx = given.pop(further[0], None), given.pop("ctx", None)
-        shape = (shape,) if isinstance(shape, numbers.Integral) else shape
-        covered = (
-            given.pop("dtype", None) in (None, "None", "float32", numpy.float32)
-            and len(arguments) <= len(names) and not given and isinstance(shape, (tuple, list))
-            and all(isinstance(length, numbers.Integral) and int(length) > 0 for length in shape)
-            and all(isinstance(number, numbers.Real) for number in parameters)
-            and parameters[1] >= (0 if kind == "normal" else parameters[0]))
-        if not covered:
-            return plain(*arguments, **keywords)
-        drawn = getattr(stream(year), kind)(tuple(map(int, shape)), *parameters)
-        return array(drawn, ctx=mx.context.current_context() if ctx is None else as_context(ctx))
-
-    plain = getattr(module, name)
-    stack.enter_context(patch.object(module, name, draw))
-
-
-def _published_shuffle(own: Notebook) -> Callable[..., None]:
-    """`random.shuffle`, with the published outcomes for the first shuffles of 0 to 999."""
-    plain = random.shuffle
-    beginnings: Iterator[list[int]] = iter([published.document(own.name)["minibatch_rows"],
-                       *published.order(own.name).tolist()])
+def _published_shuffle(orders: list[list[int]]) -> Callable[..., None]:
+    """`random.shuffle`, with those outcomes, or their beginnings, for the first shuffles."""
+    plain, beginnings = random.shuffle, iter(orders)
+    rows = list(range(len(orders[-1])))
 
     def shuffle(x: Any, *arguments: Any, **keywords: Any) -> None:
-        ours = isinstance(x, list) and x == list(range(own.num_examples))
+        ours = isinstance(x, list) and x == rows
         plain(x, *arguments, **keywords)
         if ours:
             beginning = next(beginnings, [])
@@ -176,9 +178,9 @@ def _published_shuffle(own: Notebook) -> Callable[..., None]:
     return shuffle
 
 
-def _published_iterator(own: Notebook) -> type:
-    """MXNet's NDArrayIter, shuffling once; the first over 10,000 rows in the recovered order."""
-    recovered = [published.order(own.name)]
+def _shuffling_once(orders: list[list[int]]) -> type:
+    """MXNet's NDArrayIter, shuffling once; the first that have as many rows in those orders."""
+    recovered = list(orders)
 
     class NDArrayIter(mx.io.NDArrayIter):
         __doc__ = mx.io.NDArrayIter.__doc__
@@ -187,8 +189,8 @@ def _published_iterator(own: Notebook) -> type:
             plain = numpy.random.shuffle
 
             def shuffle(rows: numpy.ndarray) -> None:
-                if len(rows) == own.num_examples and recovered:
-                    rows[:] = recovered.pop()
+                if recovered and len(rows) == len(recovered[0]):
+                    rows[:] = recovered.pop(0)
                 else:
                     plain(rows)
 

@@ -2,10 +2,9 @@
 import contextlib
 from typing import Any
 
-from ..contexts import as_context
-from ..errors import ArgumentError
-from ..settings import known
-from .as_published import as_published
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from .as_published import as_published, checked
 
 _scope: contextlib.AbstractContextManager[None] | None = None
 
@@ -20,22 +19,25 @@ def _switch(scope: contextlib.AbstractContextManager[None] | None) -> None:
         scope.__enter__()
 
 
+@magic_arguments()
+@argument("era", help="a notebook, d2l or straight_dope; or an era, 2017, late-2017, 2018 or 2020; "
+                      "or today; or off")
+@argument("ctx", nargs="?", help="MXNet's default device; cpu also stands in for GPUs")
+@argument("--swapped-pairs", action="store_true",
+          help="swap each pair of normal numbers, as on macOS and Windows")
+@argument("--numpy-printing", metavar="VERSION", help="print arrays as NumPy 1.13 or 1.16 did")
 def _as_published(line: str) -> None:
-    """`%as_published d2l|straight_dope [CTX]` until `%as_published off`.
+    """MXNet behaves from here on as it did when a notebook was run, until `%as_published off`.
 
-    From here on MXNet behaves as it did when that notebook was run; see
-    `d2l_linreg.as_published`. Orders of the examples were found by search and are not the
+    See `d2l_linreg.as_published`. Orders of the examples were found by search and are not the
     authors' own.
     """
-    words = line.split()
-    if words == ["off"]:
-        _switch(None)
-    elif 1 <= len(words) <= 2:
-        known(words[0])  # a slip leaves what is on
-        as_context(*words[1:] or ["cpu"])
-        _switch(as_published(*words))
-    else:
-        raise ArgumentError(f"%as_published takes d2l, straight_dope or off, not {line!r}")
+    given = parse_argstring(_as_published, line)
+    if given.era == "off":
+        return _switch(None)
+    options = {"swapped_pairs": given.swapped_pairs, "numpy_printing": given.numpy_printing}
+    checked(given.era, given.ctx, **options)  # a slip leaves what is on
+    _switch(as_published(given.era, given.ctx, **options))
 
 
 def load_ipython_extension(ipython: Any) -> None:

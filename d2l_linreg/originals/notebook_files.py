@@ -2,6 +2,8 @@
 import ast
 import json
 import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from ..errors import ArgumentError
 
 _INPUT = re.compile(r"python3?\b|\{\.python\s+\.input\b")
 _OUTPUT = re.compile(r"\{\.json\s+\.output\b")
+_FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX", "paddle": "Paddle",
+               "mindspore": "MindSpore", "keras": "Keras"}
 
 
 def read(path: str) -> nbformat.NotebookNode:
@@ -38,14 +42,19 @@ def read(path: str) -> nbformat.NotebookNode:
         raise ArgumentError(f"{path!r} is not text in UTF-8: {error}") from error
     is_notebook = path.endswith(".ipynb")
     try:
-        notebook = nbformat.reads(text, as_version=4) if is_notebook else from_markdown(text)
-        nbformat.validate(notebook, relax_add_props=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of cells without an id, which are given one
+            notebook = nbformat.reads(text, as_version=4) if is_notebook else from_markdown(text)
+            nbformat.validate(notebook, relax_add_props=True)
     except Exception as error:  # of several kinds, by what is broken
         what = "Jupyter notebook" if is_notebook else "notebook in Markdown"
         raise ArgumentError(f"{path!r} is not a {what}: {error}") from error
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         raise ArgumentError(f"{path!r} holds no cell of Python; give an .ipynb file, or Markdown "
                             "with fenced python")
+    for cell in notebook.cells:
+        cell.setdefault("id", v4.new_raw_cell().id)
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
     return notebook
 
 
@@ -109,25 +118,37 @@ def _output(output: dict[str, Any]) -> nbformat.NotebookNode:
     return made
 
 
-def printed(cell: nbformat.NotebookNode) -> str:
-    """The text that a cell printed or returned, without trailing blanks.
+def check_language(notebook: nbformat.NotebookNode) -> None:
+    """See that a notebook is for Python 3 and MXNet, as far as its code tells.
 
     Parameters
     ----------
-    cell : nbformat.NotebookNode
-        A code cell.
+    notebook : nbformat.NotebookNode
 
-    Returns
-    -------
-    str
+    Raises
+    ------
+    ArgumentError
+        If a cell holds Python 2's `print`, or it imports another framework, or nothing of MXNet's.
     """
-    text = ""
-    for output in cell.outputs:
-        if output.output_type == "stream" and output.get("name", "stdout") == "stdout":
-            text += output.text
-        elif output.output_type == "execute_result":
-            text += output.data.get("text/plain", "") + "\n"
-    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+    for number, code in _code(notebook):
+        try:
+            ast.parse(code)
+        except SyntaxError as error:
+            if "Missing parentheses in call to 'print'" in str(error):
+                raise ArgumentError(
+                    f"cell {number} has a print of Python 2: {(error.text or '').strip()!r}. The "
+                    "notebook is for Python 2; make it one for Python 3, as by 2to3, or say --as "
+                    "with an era to run what else there is") from None
+    names = imports(notebook)
+    modules = {name.partition(".")[0] for name in names}
+    others = {module for module in (*modules, *(name.partition(".")[2] for name in names
+                                                if name.startswith("d2l.")))
+              if module in _FRAMEWORKS}
+    if not modules & {"mxnet", "d2l", "d2l_linreg"} or others and "mxnet" not in modules:
+        named = " and ".join(sorted(_FRAMEWORKS[name] for name in others))
+        what = (f"is for {named}, whose numbers are not MXNet's" if others else
+                "imports neither mxnet nor d2l")
+        raise ArgumentError(f"the notebook {what}; give one for MXNet, or say --as with an era")
 
 
 def imports(notebook: nbformat.NotebookNode) -> set[str]:
@@ -143,11 +164,7 @@ def imports(notebook: nbformat.NotebookNode) -> set[str]:
         Without what stands in cells that are not Python but for lines of magic.
     """
     names: set[str] = set()
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        code = "\n".join(line for line in cell.source.splitlines()
-                         if not line.lstrip().startswith(("%", "!")))
+    for _, code in _code(notebook):
         try:
             tree = ast.parse(code)
         except SyntaxError:  # other magic; its imports cannot be told
@@ -158,3 +175,11 @@ def imports(notebook: nbformat.NotebookNode) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return names
+
+
+def _code(notebook: nbformat.NotebookNode) -> Iterator[tuple[int, str]]:
+    """The cells of code, with their numbers, without lines of magic."""
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            yield number, "\n".join(line for line in cell.source.splitlines()
+                                    if not line.lstrip().startswith(("%", "!")))

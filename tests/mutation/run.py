@@ -44,7 +44,8 @@ TESTS = {
     "arithmetic": "native", "autograd": "engines", "compiled": "engines", "engine": "engines",
     "parallel": "launch",
     # originals
-    "as_published": "period",
+    "as_published": "eras", "draws": "eras", "execution": "evidence", "installs": "kernel",
+    "outputs": "comparison", "shuffles": "comparison", "stand_ins": "eras",
     # reproduction
     "cells": "reproduction", "environment": "reproduction", "figures": "verdicts",
     "installed": "cli", "reproduce": "verdicts",

@@ -1,9 +1,9 @@
-"""Draw random numbers with MXNet 0.11.0 itself, from its wheel of 2017.
+"""Draw random numbers with MXNet 0.11.0 or 0.12.1 itself, from their wheels of 2017.
 
-    python tests/mxnet_0_11.py
+    python tests/old_mxnet.py
 
-downloads the wheel, runs it in a process of its own, with the `logf` of then, and prints the
-sha256 sums of the Straight Dope notebook's data and initial parameters, which test_oracle.py
+downloads the wheel of 0.11.0, runs it in a process of its own, with the `logf` of then, and prints
+the sha256 sums of the Straight Dope notebook's data and initial parameters, which test_oracle.py
 holds.
 """
 import hashlib
@@ -17,8 +17,13 @@ from pathlib import Path
 
 import numpy
 
-WHEEL = "mxnet-0.11.0-py2.py3-none-manylinux1_x86_64.whl"
-WHEEL_SHA256 = "e6b585ccfea8d005b2571f1778cd2a2da4b7451bdf252ab4d16fa1c947062d80"
+from d2l_linreg.compat.mxnet import mx
+
+WHEEL = "mxnet-{version}-py2.py3-none-manylinux1_x86_64.whl"
+SHA256 = {
+    "0.11.0": "e6b585ccfea8d005b2571f1778cd2a2da4b7451bdf252ab4d16fa1c947062d80",
+    "0.12.1": "1b8c17a2b9952cb69b6958704873b870b46459a77d55d89af17ec757b7cefe6e",
+}
 
 # Runs beside the old wheel, with nothing of ours in the process.
 _PROGRAM = """
@@ -30,7 +35,7 @@ for name in ("bool", "int", "float", "object"):
         setattr(numpy, name, getattr(__import__("builtins"), name))
 import mxnet as mx
 from mxnet import nd
-assert mx.__version__ == "0.11.0", mx.__version__
+assert mx.__version__ == sys.argv[2], mx.__version__
 arrays = {}
 exec(sys.stdin.read())
 numpy.savez(sys.argv[1], **{name: array.asnumpy() for name, array in arrays.items()})
@@ -47,15 +52,16 @@ arrays.update(X=X, noise=noise, y=y, w=w, b=b)
 """
 
 
-def fetch(folder):
-    """Download the wheel and unpack it into `folder`."""
+def fetch(version, folder):
+    """Download a version's wheel and unpack it into `folder`."""
     subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
                     "--only-binary=:all:", "--platform", "manylinux1_x86_64",
-                    "--dest", str(folder), "mxnet==0.11.0"], check=True)
-    wheel = Path(folder) / WHEEL
-    if hashlib.sha256(wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
-        raise ValueError(f"{WHEEL} is not the wheel that was published")
+                    "--dest", str(folder), f"mxnet=={version}"], check=True)
+    wheel = Path(folder) / WHEEL.format(version=version)
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != SHA256[version]:
+        raise ValueError(f"{wheel.name} is not the wheel that was published")
     zipfile.ZipFile(wheel).extractall(folder)
+    (Path(folder) / "version").write_text(version)
 
 
 def compile_old_libm(folder):
@@ -70,8 +76,13 @@ def compile_old_libm(folder):
 def run(folder, program, **environment):
     """Run `program`, which fills `arrays`, on the unpacked wheel; return them as NumPy's."""
     results = Path(folder) / "arrays.npz"
-    subprocess.run([sys.executable, "-c", _PROGRAM, str(results)], cwd=str(folder), check=True,
-                   env=dict(os.environ, **environment), input=program, text=True)
+    # 0.12.1 lacks libgfortran.so.3, which today's wheel brings along
+    libraries = os.pathsep.join([os.path.dirname(mx.__file__),
+                                 os.environ.get("LD_LIBRARY_PATH", "")]).rstrip(os.pathsep)
+    subprocess.run([sys.executable, "-c", _PROGRAM, str(results),
+                    (Path(folder) / "version").read_text()], cwd=str(folder), check=True,
+                   env=dict(os.environ, LD_LIBRARY_PATH=libraries, **environment), input=program,
+                   text=True)
     with numpy.load(results) as arrays:
         return dict(arrays)
 
@@ -82,6 +93,6 @@ def sha256(array):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        fetch(folder)
+        fetch("0.11.0", folder)
         drawn = run(folder, STRAIGHT_DOPE, LD_PRELOAD=str(compile_old_libm(folder)))
     print(json.dumps({name: sha256(array) for name, array in drawn.items()}, indent=4))
