@@ -155,6 +155,18 @@ def test_what_no_shuffle_gives_is_unusual_and_fails(was, now, lesson):
         "unusual among other shuffles, p = 0.001: other settings or other arithmetic")
 
 
+@pytest.mark.parametrize("stored, fresh", [
+    ("w: [0.00040352 0.00003648]\nb: [0.00053549]", "w: [ 0.0003 -0.0001]\nb: [0.0002]"),
+    ("[0.00040352 0.00003648]", "[ 0.0003 -0.0001]")])  # as published, and in no words
+def test_errors_in_another_language_are_told_by_their_size(stored, fresh, lesson):
+    assert compared(stored, fresh, [lesson]).reason.startswith("learned parameters; ordinary")
+    assert compared(stored.replace("0.000", "0.010"), fresh, [lesson]).verdict == "different"
+
+
+def test_one_small_number_that_differs_is_different(lesson):
+    assert compared("loss 0.0005", "loss 0.0004", [lesson]).verdict == "different"
+
+
 def test_a_mini_batch_of_other_data_is_different(lesson):
     assert compared(STORED[3].replace("0.47648698", "0.47648798"), FRESH[3],
                     [lesson]).verdict == "different"

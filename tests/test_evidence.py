@@ -211,7 +211,9 @@ def events(namespace="nd", seed=1, n=10000, in_one_cell=False):
     # a seed in the data cell itself: it draws the same again
     ("[ 1.3903209   1.98160267]", events(in_one_cell=True), None),
     ("[-0.67765152 0.03629481]", {}, None), ("-0.67765152", events(), None), ("", events(), None),
-    ("[-0.67765 0.03630]", events(seed=2), None), ("1 2 3", events(), None)])
+    ("[-0.67765 0.03630]", events(seed=2), None), ("1 2 3", events(), None),
+    ("[-0.67765152 0.03629481]", {**events(), 3: [("normal", "nd", (2**30,), 0, 1)]},
+     Way("2017", numpy_printing="1.13"))])
 def test_the_way_is_found(stored, drawn, way):
     found = way_of(drawn, stored)
     if way is not None and found is not None and found.numpy_printing is None:

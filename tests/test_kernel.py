@@ -56,11 +56,13 @@ def test_seeds_and_draws_are_told_cell_by_cell(tmp_path):
         told[number] = events
         return number < 2
 
-    run_cells(notebook("from d2l_linreg import straight_dope\nimport mxnet\nmxnet.random.seed(1)",
-                       "1", "X, y = straight_dope.synthetic_data(3)", "print('never')"),
+    run_cells(notebook("%load_ext d2l_linreg\n%as_published 2018\nimport mxnet, numpy\n"
+                       "mxnet.random.seed(numpy.int64(1))", "1",
+                       "mxnet.nd.random.normal(numpy.float32(.5), 2, shape=numpy.int64(3))\n"
+                       "mxnet.nd.random.uniform(shape=(3, 2))", "print('never')"),
               str(tmp_path), go_on)
     assert told == {0: [("seed", 1, False)], 1: [], 2: [
-        ("normal", "nd", (3, 2), 0, 1), ("normal", "nd", (3,), 0, 1)]}
+        ("normal", "nd", (3,), 0.5, 2), ("uniform", "nd", (3, 2), 0, 1)]}
 
 
 def test_a_cell_that_takes_too_long_ends_it(tmp_path):

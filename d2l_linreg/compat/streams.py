@@ -122,7 +122,7 @@ class Stream:
         -------
         numpy.ndarray of float32
         """
-        note("uniform", self.namespace, shape, low, high)
+        note("uniform", self.namespace, shape, float(low), float(high))
         return self._draw(_uniform, shape) * (float32(high) - float32(low)) + float32(low)
 
     def normal(self, shape: Shape, loc: float = 0, scale: float = 1) -> numpy.ndarray:
@@ -139,7 +139,7 @@ class Stream:
         -------
         numpy.ndarray of float32
         """
-        note("normal", self.namespace, shape, loc, scale)
+        note("normal", self.namespace, shape, float(loc), float(scale))
         return self._draw(self._normal, shape) * float32(scale) + float32(loc)
 
     def _draw(self, numbers: Callable[[list[_Engine], int, numpy.ndarray], numpy.ndarray],

@@ -132,15 +132,15 @@ def _compared(texts: Comparison, error: str | None, exact: bool, lessons: dict[s
     stored, fresh = outputs.comparable(texts.stored), outputs.comparable(texts.fresh)
     if not stored and not error:
         return replace(texts, verdict=NEW) if fresh else texts
+    training = figures_of_training(stored)
+    words = other_words(stored, fresh)
+    figures = _figures(stored, fresh, exact, training, other_logf)
+    texts = replace(texts, figures=figures)
     if stored == fresh:
         return replace(texts, verdict=IDENTICAL,
                        reason=f"also that it fails: {error}" if error else None)
     if "".join(stored.split()) == "".join(fresh.split()):
         return replace(texts, verdict=LAYOUT)
-    training = figures_of_training(stored)
-    words = other_words(stored, fresh)
-    figures = _figures(stored, fresh, exact, training, other_logf)
-    texts = replace(texts, figures=figures)
     different = [figure for figure in figures if figure.verdict == DIFFERENT]
     if words is None and not different:
         return replace(texts, verdict=TO_ROUNDING)

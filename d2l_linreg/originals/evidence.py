@@ -1,4 +1,5 @@
 """Of which era a stored notebook is, told by the random numbers that it printed."""
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import numpy
 from ..compat.eras import ERAS
 from ..compat.streams import started
 
+MOST_NUMBERS = 2**20  # that are drawn again; what is drawn after them tells nothing
 MOST_RUNS = 3  # of the first cell that draws, before its numbers were stored
 PRINTED = re.compile(r"-?\d+\.\d{4,}(?:e[-+]\d+)?")  # a number of four decimals or more
 
@@ -111,8 +113,11 @@ def draws(way: Way, events: Events) -> list[tuple[int, numpy.ndarray]]:
 
     first = next((number for number, happened in events.items()
                   if any(event[0] != "seed" for event in happened)), None)
-    arrays = []
+    arrays, numbers = [], 0
     for number, happened in events.items():
+        numbers += sum(math.prod(event[2]) for event in happened if event[0] != "seed")
+        if numbers > MOST_NUMBERS:
+            break
         for _ in range(1 + way.earlier_runs * (number == first)):
             last = list(drawn(happened))
         arrays += [(number, array) for array in last]

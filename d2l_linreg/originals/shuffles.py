@@ -115,11 +115,11 @@ class Lesson:
     def learned(self, figures: Sequence[str]) -> list[str] | None:
         """Name figures that are near the true parameters by these, or near 0 as their errors.
 
-        None if one is not. Of errors there are all three, or those of w, or that of b.
+        None if one is not. Of errors there are all three, or those of w.
         """
         w, b = self.own.vocabulary.TRUE_W, self.own.vocabulary.TRUE_B
         numbers = [float(figure) for figure in figures]
-        errors = {3: _ERRORS, 2: _ERRORS[:2], 1: _ERRORS[2:]}.get(len(numbers))
+        errors = _ERRORS[:len(numbers)] if len(numbers) in (2, 3) else None
         if errors and all(abs(number) < NEAR for number in numbers):
             return errors
         names = [name for number in numbers for name, true in zip(_PARAMETERS, (*w, b), strict=True)
