@@ -208,6 +208,8 @@ def events(namespace="nd", seed=1, n=10000, in_one_cell=False):
     ("[-0.6776515 0.10073948]", events(), Way("2018", numpy_printing="1.16")),
     ("[2.2122064 1.1630787]", events("np", 0, 1000), Way("2020", numpy_printing="1.16")),
     ("[1.1630787 2.2122064]", events("np", 0, 1000), Way("2020", True, numpy_printing="1.16")),
+    ("[ 1.3903209   1.98160267]", events(), Way("2017", False, 1, "1.13")),
+    ("[-1.22338355  2.39233518]", events(), Way("late-2017", False, 1, "1.13")),
     # a seed in the data cell itself: it draws the same again
     ("[ 1.3903209   1.98160267]", events(in_one_cell=True), None),
     ("[-0.67765152 0.03629481]", {}, None), ("-0.67765152", events(), None), ("", events(), None),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 
 import nbformat
 import psutil
@@ -96,7 +97,7 @@ def of_mark(mark):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_kernel_and_all_its_children_and_keeps_what_was_run(number, tmp_path):
-    mark = f"of-{tmp_path.name}-{number}"
+    mark = str(uuid.uuid4())
     path = written(tmp_path / "book.ipynb", *(
         source.replace("{mark}", mark).replace("{python}", sys.executable) for source in SLOW))
     command = subprocess.Popen(
@@ -125,7 +126,7 @@ def test_a_signal_ends_the_kernel_and_all_its_children_and_keeps_what_was_run(nu
 
 
 def test_what_the_kernel_started_has_ended_when_it_has(tmp_path):
-    mark = f"of-{tmp_path.name}"
+    mark = str(uuid.uuid4())
     run(notebook("import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; "
                  f"time.sleep(600)', '{mark}'], start_new_session=True)\n"), tmp_path)
     assert of_mark(mark) == []
