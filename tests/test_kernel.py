@@ -14,6 +14,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from made import written
 from processes import environ
+from traitlets.config import Config
 
 from d2l_linreg.originals.installs import NOT_RUN, refuse
 from d2l_linreg.originals.kernel import Stopped, run_cells
@@ -137,7 +138,7 @@ def test_what_the_kernel_started_has_ended_when_it_has(tmp_path):
 @pytest.fixture
 def shell(capsys):
     """A shell of IPython's that refuses to install; to a function that runs a cell in it."""
-    shell = InteractiveShell()
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
     refuse(shell)
 
     def run_cell(code):
