@@ -154,6 +154,18 @@ def test_arrays_are_printed_as_then_and_as_asked_for(era, printed):
             assert str(array) == text
 
 
+@pytest.mark.parametrize("era", ERAS)
+def test_an_array_of_one_number_is_a_number_to_python(era):
+    """As in the `'%f' % loss.mean().asnumpy()` of many notebooks, which NumPy 2.5 refuses."""
+    with as_published(era):
+        one = mx.nd.array([1.75]).asnumpy()
+        assert "%f %d" % (one, one) == "1.750000 1" and float(one * 2) == 3.5  # noqa: UP031
+        assert "1.75" in repr(one) and repr(one).startswith("array(")
+        assert repr(one + numpy.zeros(2)).startswith("array(") and type(one).__name__ == "ndarray"
+        assert type(mx.nd.zeros(2).asnumpy()) is numpy.ndarray
+    assert type(mx.nd.array([1.75]).asnumpy()) is numpy.ndarray
+
+
 def test_squares_of_2020_are_the_c_librarys():
     power = mx.nd.NDArray.__pow__
     with as_published("2020"):

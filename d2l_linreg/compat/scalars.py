@@ -49,3 +49,26 @@ for _name, _function in _BINARY.items():
     setattr(float32, f"__{_name}__", _method(_function))
     if _name not in _COMPARISONS:
         setattr(float32, f"__r{_name}__", _method(_function, reflected=True))
+
+
+class ArrayOfOne(numpy.ndarray):
+    """An array of one number, which is one to Python, as it was until NumPy 2.5: `"%f" % array`."""
+
+    __module__ = "numpy"
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __repr__(self) -> str:
+        return repr(self.view(numpy.ndarray))
+
+
+ArrayOfOne.__name__ = ArrayOfOne.__qualname__ = "ndarray"
+
+
+def array_of_then(array: numpy.ndarray) -> numpy.ndarray:
+    """An array of NumPy's, as NumPy had it before version 2.5."""
+    return array.view(ArrayOfOne) if array.size == 1 and array.ndim else array

@@ -15,7 +15,7 @@ from ..compat.eras import ERAS, TODAY, Era
 from ..compat.mxnet import mx
 from ..compat.pictures import pictures_of_then
 from ..compat.printing import printing_of_2017, printing_of_2019
-from ..compat.scalars import scalar_of_then
+from ..compat.scalars import array_of_then, scalar_of_then
 from ..contexts import as_context
 from ..errors import ArgumentError
 from ..settings import NOTEBOOKS, Notebook
@@ -94,8 +94,9 @@ def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None
         if of_then is not None:
             stack.enter_context(drawing_as_in(of_then, swapped_pairs))
             stack.enter_context(PRINTING[numpy_printing or of_then.numpy]())
-            stack.enter_context(patch.object(mx.nd.NDArray, "asscalar", _asscalar(
-                mx.nd.NDArray.asscalar)))
+            for name, of_numpys_then in (("asscalar", scalar_of_then), ("asnumpy", array_of_then)):
+                stack.enter_context(patch.object(mx.nd.NDArray, name, _of_then(
+                    getattr(mx.nd.NDArray, name), of_numpys_then)))
             if of_then.old_pictures:
                 stack.enter_context(pictures_of_then())
             if of_then.exact_squares:
@@ -153,13 +154,14 @@ def _squaring(power: Callable[..., Any], square: Callable[..., Any]) -> Callable
     return __pow__
 
 
-def _asscalar(plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`NDArray.asscalar`, whose outcome is one of NumPy's scalars of then."""
+def _of_then(plain: Callable[[Any], Any],
+             of_numpys_then: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A method of NDArray's, whose outcome is one of NumPy's of then."""
     @functools.wraps(plain)
-    def asscalar(array: Any) -> Any:
-        return scalar_of_then(plain(array))
+    def method(array: Any) -> Any:
+        return of_numpys_then(plain(array))
 
-    return asscalar
+    return method
 
 
 def _published_shuffle(orders: list[list[int]]) -> Callable[..., None]:
