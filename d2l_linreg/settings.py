@@ -122,6 +122,11 @@ def known(notebook: Any) -> Notebook:
     return NOTEBOOKS[one_of("notebook", notebook, NOTEBOOKS)]
 
 
+def era_of(name: str) -> str:
+    """The name of a notebook's era; any other name is an era's itself."""
+    return NOTEBOOKS[name].era if name in NOTEBOOKS else name
+
+
 def chosen(settings: Settings, learning_rate: Any = None, num_epochs: Any = None,
            batch_size: Any = None, shuffle_seed: Any = None) -> Settings:
     """Replace those settings that are given.

@@ -79,6 +79,8 @@ class Era:
         Whose way to print arrays.
     old_pictures : bool
         Whether matplotlib was older than 3.1.
+    later_books : bool
+        Whether notebooks import the package d2l of later books.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Era:
     exact_squares: bool
     numpy: str
     old_pictures: bool
+    later_books: bool = False
 
 
 ERAS = {era.name: era for era in (
@@ -99,6 +102,7 @@ ERAS = {era.name: era for era in (
     Era("2018", "1.0.0.post4 to 1.5", Drawing(MANY_ENGINES, MANY_ENGINES), ("nd", "np"),
         shuffles_once=True, exact_squares=True, numpy="1.16", old_pictures=True),
     Era("2020", "1.6 and later", Drawing(MANY_ENGINES, ONE_ENGINE, logf="since 2018"),
-        ("nd", "np"), shuffles_once=False, exact_squares=False, numpy="1.16", old_pictures=False),
+        ("nd", "np"), shuffles_once=False, exact_squares=False, numpy="1.16", old_pictures=False,
+        later_books=True),
 )}
 TODAY = "today"  # nothing of then

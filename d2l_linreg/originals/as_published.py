@@ -18,7 +18,7 @@ from ..compat.printing import printing_of_2017, printing_of_2019
 from ..compat.scalars import array_of_then, scalar_of_then
 from ..contexts import as_context
 from ..errors import ArgumentError
-from ..settings import NOTEBOOKS, Notebook
+from ..settings import NOTEBOOKS, Notebook, era_of
 from .draws import drawing_as_in
 from .stand_ins import for_gpus, set_matplotlib_formats, the_book
 
@@ -87,7 +87,8 @@ def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None
                                     numpy_printing=numpy_printing)
     with contextlib.ExitStack() as stack:
         stack.enter_context(default)
-        stack.enter_context(the_book(shadows=of_then is not None, later=era == "2020"))
+        stack.enter_context(the_book(shadows=of_then is not None,
+                                     later=of_then is not None and of_then.later_books))
         stack.enter_context(set_matplotlib_formats())
         if ctx is not None and default.device_type == "cpu":
             stack.enter_context(for_gpus(default))
@@ -127,8 +128,8 @@ def checked(era: object, ctx: Any, *, swapped_pairs: bool, numpy_printing: str |
         None where the name is none of a notebook.
     default : mxnet.Context
     """
-    own = NOTEBOOKS.get(one_of("era", era, NAMES))
-    of_then = ERAS.get(own.era if own is not None else str(era))
+    name = one_of("era", era, NAMES)
+    own, of_then = NOTEBOOKS.get(name), ERAS.get(era_of(name))
     if numpy_printing is not None:
         one_of("numpy_printing", numpy_printing, PRINTING)
     if of_then is None and (swapped_pairs or numpy_printing):

@@ -20,6 +20,7 @@ from ..reproduction.monte_carlo import ALPHA
 from ..settings import NOTEBOOKS
 from . import outputs
 from .installs import NOT_RUN
+from .notebook_files import without_magic
 from .shuffles import Lesson, figures_of_training
 
 LAYOUT, ANOTHER_SHUFFLE, NEW, FAILED = "other layout", "another shuffle", "new", "failed"
@@ -231,8 +232,7 @@ def with_consequences(comparisons: Sequence[Comparison],
 
 def _bound(source: str) -> set[str]:
     """The names that a cell's code binds at its top level."""
-    code = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line
-                     for line in source.splitlines())
+    code = without_magic(source)
     try:
         tree = ast.parse(code)
     except SyntaxError:  # what looks like a name that is bound

@@ -111,8 +111,7 @@ def draws(way: Way, events: Events) -> list[tuple[int, numpy.ndarray]]:
                 namespace, shape, *parameters = given
                 yield getattr(streams[namespace], kind)(shape, *parameters)
 
-    first = next((number for number, happened in events.items()
-                  if any(event[0] != "seed" for event in happened)), None)
+    first = data_cell(events)
     arrays, numbers = [], 0
     for number, happened in events.items():
         numbers += sum(math.prod(event[2]) for event in happened if event[0] != "seed")
@@ -122,6 +121,12 @@ def draws(way: Way, events: Events) -> list[tuple[int, numpy.ndarray]]:
             last = list(drawn(happened))
         arrays += [(number, array) for array in last]
     return arrays
+
+
+def data_cell(events: Events) -> int | None:
+    """The number of the first cell that draws random numbers, None if none does."""
+    return next((number for number, happened in events.items()
+                 if any(event[0] != "seed" for event in happened)), None)
 
 
 def _found(numbers: Sequence[str], arrays: Sequence[numpy.ndarray]) -> list[tuple[str, Any]]:

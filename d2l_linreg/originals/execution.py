@@ -14,10 +14,10 @@ from ..compat.eras import ERAS, TODAY
 from ..contexts import num_gpus
 from ..reproduction.environment import shortfalls
 from ..reproduction.figures import compare_cell, other_words
-from ..settings import NOTEBOOKS
+from ..settings import NOTEBOOKS, era_of
 from . import notebook_files, outputs
 from .comparison import FAILED, VERDICTS, Comparison, compare, with_consequences
-from .evidence import PRINTED, Event, Way, draws, way_of
+from .evidence import PRINTED, Event, Way, data_cell, draws, way_of
 from .kernel import Stopped, run_cells
 from .shuffles import lesson_of
 
@@ -188,24 +188,23 @@ class _Runner:
         return Execution(ran.notebook, plan.era, plan.told,
                          tuple(with_consequences(comparisons, sources)), ran.stopped)
 
-    def by_evidence(self, texts: dict[int, str], era: str | None) -> Execution:
+    def by_evidence(self, texts: dict[int, str], era: str) -> Execution:
         """Run it as the numbers in its texts tell, looking first whether it is of an era."""
-        era = era or OF_UNKNOWN
         found: list[Way | None] = []
 
         def go_on(ran: _Ran, number: int) -> bool:
             origin = ran.origins[number]
             text = texts[origin] if origin is not None else ""
-            if any(found) or _data_cell(ran) is None or len(PRINTED.findall(text)) < 2:
+            if any(found) or data_cell(ran.events) is None or len(PRINTED.findall(text)) < 2:
                 return True
             found.append(way_of(ran.events, text, era))
             return len(found) < MOST_TEXTS if found[-1] is None else _like(found[-1], era)
 
         ran = self.run(_Plan(era, "", Way(era)), go_on)
         way = next(filter(None, found), None)
-        data_cell = _data_cell(ran)
-        if way is not None and data_cell is not None:
-            plan = _Plan(way.era, str(way), way, ran.origins[data_cell])
+        first = data_cell(ran.events)
+        if way is not None and first is not None:
+            plan = _Plan(way.era, str(way), way, ran.origins[first])
         elif ran.stopped is not None:
             plan = _Plan(era, f"as MXNet of {era}, looking of which its numbers are", Way(era))
         else:
@@ -223,12 +222,6 @@ def _with_stand_in(comparison: Comparison) -> Comparison:
         return comparison
     return replace(comparison,
                    reason=f"{reason.rstrip('.')}; --ctx cpu has the CPU stand in for GPUs")
-
-
-def _data_cell(ran: _Ran) -> int | None:
-    """The first cell that draws random numbers."""
-    return next((number for number, events in ran.events.items()
-                 if any(event[0] != "seed" for event in events)), None)
 
 
 def _like(way: Way, era: str) -> bool:
@@ -276,9 +269,8 @@ def run(path: str, era: str = "auto", ctx: str | None = None, *, swapped_pairs: 
     stored = notebook_files.read(path)
     runner = _Runner(stored, os.path.dirname(os.path.abspath(path)), ctx, timeout, allow_installs)
     if era != "auto":
-        own = NOTEBOOKS.get(era)
         plan = _Plan(era, f"as {era}, as you say",
-                     Way(own.era if own else era, swapped_pairs, 0, numpy_printing))
+                     Way(era_of(era), swapped_pairs, 0, numpy_printing))
         return runner.judged(plan, runner.run(plan))
     notebook_files.check_language(stored)
     texts = {number: outputs.comparable(outputs.printed(cell))
@@ -287,10 +279,10 @@ def run(path: str, era: str = "auto", ctx: str | None = None, *, swapped_pairs: 
     if name is None:
         name, why = _by_imports(stored), "by its imports, as no numbers are stored that tell"
         if any(len(PRINTED.findall(text)) > 1 for text in texts.values()):
-            return runner.by_evidence(texts, NOTEBOOKS[name].era if name in NOTEBOOKS else name)
+            return runner.by_evidence(texts, era_of(name or OF_UNKNOWN))
     if name is None:
         name, why = TODAY, "as neither its imports nor what is stored tell an era"
-    plan = _Plan(name, f"as {name}, {why}", Way(NOTEBOOKS[name].era if name in NOTEBOOKS else name))
+    plan = _Plan(name, f"as {name}, {why}", Way(era_of(name)))
     return runner.judged(plan, runner.run(plan))
 
 

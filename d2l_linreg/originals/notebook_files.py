@@ -181,5 +181,10 @@ def _code(notebook: nbformat.NotebookNode) -> Iterator[tuple[int, str]]:
     """The cells of code, with their numbers, without lines of magic."""
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
-            yield number, "\n".join(line for line in cell.source.splitlines()
-                                    if not line.lstrip().startswith(("%", "!")))
+            yield number, without_magic(cell.source)
+
+
+def without_magic(source: str) -> str:
+    """A cell's code but for lines of magic."""
+    return "\n".join(line for line in source.splitlines()
+                     if not line.lstrip().startswith(("%", "!")))
