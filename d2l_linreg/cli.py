@@ -4,15 +4,13 @@ Each command is a function that adds its arguments to the parser, and one that r
 what does the work, and prints. Modules are imported where they are needed, so that help is there
 at once.
 """
-import _thread
 import argparse
-import contextlib
 import io
 import os
 import sys
-import threading
+import traceback
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import __version__, published
@@ -20,7 +18,8 @@ from .arguments import as_integer
 from .compat.eras import ERAS, TODAY
 from .engines import ENGINES
 from .errors import ArgumentError, DivergenceError
-from .training.storage import check_writable, write_whole
+from .files import check_writable, write_whole
+from .terminal import Terminated, ended_by_signals, lasting_output
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,43 +35,40 @@ def main(argv: list[str] | None = None) -> int:
     int
         0 if all went well; 1 if a figure or an output is different, training diverged, a cell
         failed, a file cannot be read or written, or something that is needed is not installed;
-        2 for a wrong argument; 130 if interrupted.
+        2 for a wrong argument; 130 if interrupted, 143 by SIGTERM, 129 by SIGHUP.
     """
+    with lasting_output() as (output, _):
+        status = _status(argv)
+        output.flush()
+        if output.failure is not None:
+            print(f"d2l-linreg: what it prints cannot be written: {output.failure}",
+                  file=sys.stderr)
+            return status or 1
+        return status
+
+
+def _status(argv: list[str] | None) -> int:
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:  # argparse has printed help, the version or what is wrong
         return int(stop.code or 0)
+    # A process that waits for others inside MXNet would not hear of a signal.
+    waits = arguments.command is _node or vars(arguments).get("kvstore") == "dist_sync"
     try:
-        with _ctrl_c_kept():
+        with ended_by_signals(*() if waits else ("SIGTERM", "SIGHUP")):
             return arguments.command(arguments)
     except ArgumentError as error:  # an argument that only its function can judge
         print(f"d2l-linreg: error: {error}", file=sys.stderr)
         return 2
+    except Terminated as signal:
+        print("d2l-linreg: terminated", file=sys.stderr)
+        return 128 + signal.args[0]  # as a shell reports it
     except KeyboardInterrupt:
         print("d2l-linreg: interrupted", file=sys.stderr)
-        return 130  # as a shell reports SIGINT
-    except BrokenPipeError:  # whoever read our output has stopped
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for what Python flushes at its end
-        return 1
+        return 130
     except (DivergenceError, ImportError, OSError) as error:
         print(f"d2l-linreg: {error}", file=sys.stderr)
         return 1
-
-
-@contextlib.contextmanager
-def _ctrl_c_kept() -> Iterator[None]:
-    """Press Ctrl-C again if it came while Python was freeing an object, where it would be lost."""
-    def hook(lost: Any) -> None:
-        if lost.exc_type is KeyboardInterrupt:
-            threading.Timer(0.01, _thread.interrupt_main).start()  # here it would be lost, too
-        else:
-            before(lost)
-
-    before, sys.unraisablehook = sys.unraisablehook, hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,11 +112,12 @@ def _reproduce(arguments: Namespace) -> int:
         if arguments.html:
             reports.page_template()  # what it lacks is said before the work
     reproduction = reproduce(arguments.notebook, ctx=arguments.ctx, runs=arguments.runs)
+    written = _all_written(*(
+        lambda name=name, path=path: write_whole(path, getattr(reports, "to_" + name)(reproduction))
+        for name, path in wanted.items()))
     print(reproduction)
-    for name, path in wanted.items():
-        write_whole(path, getattr(reports, "to_" + name)(reproduction))
     _tell_leftovers()
-    return 0 if reproduction.ok else 1
+    return 0 if written and reproduction.ok else 1
 
 
 def _add_train(commands: Any) -> None:
@@ -172,13 +169,30 @@ def _train(arguments: Namespace) -> int:
                    checkpoint=arguments.checkpoint)
     if not is_first_worker(arguments.kvstore):
         return 0
-    if arguments.plot:
+
+    def plot() -> None:
         picture = io.BytesIO()
         result.plot().savefig(picture, format=picture_format)
         write_whole(arguments.plot, picture.getvalue())
-    if arguments.save:
-        result.save(arguments.save)
-    return 0
+
+    return 0 if _all_written(
+        *[lambda: result.save(arguments.save)] if arguments.save else [],
+        *[plot] if arguments.plot else []) else 1
+
+
+def _all_written(*writings: Callable[[], None]) -> bool:
+    """Whether all could be done; each is tried, and what could not be written is told."""
+    failed = False
+    for write in writings:
+        try:
+            write()
+        except OSError as error:
+            print(f"d2l-linreg: {error}", file=sys.stderr)
+            failed = True
+        except Exception:  # a bug, which is not to cost what comes after it
+            traceback.print_exc()
+            failed = True
+    return not failed
 
 
 def _data(path: str | None, label: str | None) -> Any:
@@ -314,24 +328,25 @@ def _run(arguments: Namespace) -> int:
         as_context(arguments.ctx)
     executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
                              allow_installs=arguments.allow_installs, **options)
-    write_whole(output, nbformat.writes(executed.notebook) + "\n")
-    if html:
-        write_whole(html, HTMLExporter().from_notebook_node(executed.notebook)[0])
-    if arguments.json:
-        write_whole(arguments.json, executed.to_json())
+    written = _all_written(
+        lambda: write_whole(output, nbformat.writes(executed.notebook) + "\n"),
+        *[lambda: write_whole(arguments.json, executed.to_json())] if arguments.json else [],
+        *[lambda: write_whole(html, HTMLExporter().from_notebook_node(executed.notebook)[0])]
+        if html else [])
     print(executed)
-    print("written:", *filter(None, (output, html, arguments.json)))
+    if written:
+        print("written:", *filter(None, (output, html, arguments.json)))
     if executed.stopped is not None and executed.stopped.signal is not None:
         return 128 + executed.stopped.signal  # as a shell reports it
-    return 0 if executed.ok else 1
+    return 0 if written and executed.ok else 1
 
 
 def _executed(path: str) -> str:
     """The file, in this folder, that an executed notebook goes to by default."""
     output = os.path.splitext(os.path.basename(path))[0] + "-executed.ipynb"
-    if os.path.exists(output) or not os.access(".", os.W_OK):
-        raise ArgumentError(f"{output!r} exists; name another file with --output, or a folder "
-                            "where you may write")
+    if os.path.lexists(output):
+        raise ArgumentError(f"{output!r} exists; name another file with --output")
+    check_writable(repr(output), output)
     return output
 
 
@@ -357,10 +372,12 @@ def _notebooks(arguments: Namespace) -> int:
         os.makedirs(arguments.folder, exist_ok=True)
     except OSError as error:
         raise ArgumentError(f"DIR is {arguments.folder!r}: {error}") from error
+    for target in targets:
+        check_writable(repr(target), target)
     for target, path in targets.items():
         with open(path, encoding="utf-8") as file:
             write_whole(target, file.read())
-        print(target)
+    print(*targets, sep="\n")
     return 0
 
 

@@ -6,7 +6,7 @@ import os
 import numpy
 
 from d2l_linreg import ArgumentError, published, train
-from d2l_linreg.training import storage
+from d2l_linreg.files import check_writable, write_whole
 
 
 def say(message):
@@ -38,7 +38,7 @@ def run(notebook, search):
     parser.add_argument("--force", action="store_true", help="replace FILE.npy if it exists")
     arguments = parser.parse_args()
     try:
-        storage.check_writable(repr(arguments.output), arguments.output)
+        check_writable(repr(arguments.output), arguments.output)
     except ArgumentError as error:
         parser.error(str(error))
     if os.path.exists(arguments.output) and not arguments.force:
@@ -56,6 +56,6 @@ def run(notebook, search):
         return 1
     file = io.BytesIO()
     numpy.save(file, order.astype(numpy.uint16))
-    storage.write_whole(arguments.output, file.getvalue())
+    write_whole(arguments.output, file.getvalue())
     say(f"saved in {arguments.output}")
     return 0

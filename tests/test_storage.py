@@ -4,7 +4,6 @@ import io
 import json
 import os
 import random
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
@@ -159,40 +158,3 @@ def test_what_cannot_be_opened_is_refused(path, tmp_path, monkeypatch):
 def test_a_device_without_an_end_is_refused_at_its_beginning():
     with pytest.raises(DataError, match="does not begin with 'd2l_linreg TrainResult"):
         TrainResult.load("/dev/full")  # zeros for ever, to who reads it
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
-def test_a_full_disk_leaves_the_old_file_whole(stored, tmp_path):
-    content, result = stored
-    path = tmp_path / "result"
-    path.write_bytes(content)
-    (tmp_path / "result.part").symlink_to("/dev/full")
-    with pytest.raises(OSError, match=f"No space left.*{path}"):  # the message names the file
-        result.save(str(path))
-    assert path.read_bytes() == content and [p.name for p in tmp_path.iterdir()] == ["result"]
-
-
-def test_seeing_that_a_file_can_be_written_disturbs_nobody_who_writes_it(tmp_path):
-    unfinished = tmp_path / "result.part"
-    unfinished.write_bytes(b"half of it")
-    with ThreadPoolExecutor(4) as pool:  # workers of one launch all see to it at once
-        list(pool.map(lambda path: storage.check_writable("it", path),
-                      [str(tmp_path / "result")] * 400))
-    assert unfinished.read_bytes() == b"half of it" and len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.fixture
-def pipe(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    yield tmp_path / "pipe"
-    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_pipe_is_not_replaced_by_a_result(stored, pipe):
-    with pytest.raises(OSError, match="is a folder, a device or a pipe"):
-        stored[1].save(str(pipe))
-
-
-def test_a_pipe_is_not_replaced_by_a_checkpoint(pipe):
-    with pytest.raises(ValueError, match="checkpoint is .*cannot be written"):
-        train(ctx="cpu", checkpoint=str(pipe))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from ..errors import ArgumentError
+from ..files import Exclusive
 from . import storage
 
 EVERY = 1.0  # seconds between two writings of the file, and so what is lost at most, or nearly
@@ -104,20 +105,25 @@ class Checkpoint:
     Raises
     ------
     ArgumentError
-        If it cannot be written there, is of another run or, as a DataError, is damaged, or no
-        checkpoint.
+        If it cannot be written there, is in use by another process, is of another run or, as a
+        DataError, is damaged, or no checkpoint.
     """
 
     def __init__(self, path: str | None, run: dict[str, Any], writing: bool = True) -> None:
-        self.path, self.run, self.writing = path, run, writing
+        self.run, self.writing = run, writing
         self.progress = Progress()
         self.saved = time.monotonic()
+        self.file: Exclusive | None = None
         if path is None:
             return
         if writing:
-            storage.check_writable(f"checkpoint is {path!r}, which", path)
-        if os.path.exists(path):
-            self._resume(path)
+            self.file = Exclusive(f"checkpoint is {path!r}, which", path)
+        try:
+            if os.path.exists(path) and os.path.getsize(path):
+                self._resume(path)
+        except BaseException:
+            self.close()
+            raise
 
     def _resume(self, path: str) -> None:
         arrays, text = storage.load(path, KIND)
@@ -136,15 +142,20 @@ class Checkpoint:
         if self.writing:
             print(f"resumed from {path} after {len(batch_losses)} steps", file=sys.stderr)
 
+    def close(self) -> None:
+        """Give the file free for other processes."""
+        if self.file is not None:
+            self.file.close()
+
     def save(self, at_once: bool = False) -> None:
         """Write the file, if it is time, or `at_once`."""
         due = at_once or time.monotonic() - self.saved >= EVERY
-        if self.path is None or not self.writing or not due:
+        if self.file is None or not due:
             return
         # In one piece from now on, so that the next time does not go through all pieces again
         batch_losses = numpy.concatenate(self.progress.batch_losses)
         self.progress.batch_losses = [batch_losses]
         text = dict(vars(self.progress), batch_losses=batch_losses)
         arrays = {name: text.pop(name) for name in ("w", "b", "batch_losses")}
-        storage.save(self.path, KIND, arrays, dict(text, run=self.run))
+        self.file.write(storage.packed(KIND, arrays, dict(text, run=self.run)))
         self.saved = time.monotonic()

@@ -1,4 +1,5 @@
 """`train`, the public function."""
+import contextlib
 from typing import Any
 
 import numpy
@@ -69,8 +70,8 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         Name of a file that is kept up to date, about once a second, with where training stands.
         If it is there, training goes on from it and ends with the same bits as if it had never
         been stopped; lines that were printed before are printed again. A file of another run,
-        or of another MXNet, BLAS kernel or kind of device, is refused; one of a run that has
-        ended gives its result at once.
+        or of another MXNet, BLAS kernel or kind of device, is refused, and so is one that another
+        process writes; one of a run that has ended gives its result at once.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
@@ -91,7 +92,8 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
     DivergenceError
         If a loss is not finite; the message says at which batch.
     OSError
-        If the checkpoint cannot be written, as on a full disk; the one before is kept.
+        If the checkpoint cannot be written, as on a full disk; the one before is kept, and the
+        message names the file that has the new one.
 
     Examples
     --------
@@ -112,14 +114,16 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         verbose = verbose and group.rank == 0
         share, shared = plan.share()
         drawn, params = draw(own, plan.num_features, with_data=plan.given is None)
-        kept = Checkpoint(checkpoint, plan.run(share or drawn), writing=group.rank == 0)
-        progress = kept.progress
-        group.check_agreed(progress.segments)  # and all have read it before it is written
-        if progress.w is not None:
-            params = progress.w, progress.b
-        w, b = (numpy.array(param) for param in params)
-        transcript = Transcript(progress, verbose)
-        train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept, transcript)
+        with contextlib.closing(Checkpoint(checkpoint, plan.run(share or drawn),
+                                           writing=group.rank == 0)) as kept:
+            progress = kept.progress
+            group.check_agreed(progress.segments)  # and all have read it before it is written
+            if progress.w is not None:
+                params = progress.w, progress.b
+            w, b = (numpy.array(param) for param in params)
+            transcript = Transcript(progress, verbose)
+            train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept,
+                         transcript)
         w = w.reshape(-1)
         w_error = b_error = None
         if plan.given is None:
