@@ -5,20 +5,20 @@ import numpy
 
 from ..errors import DivergenceError
 from .checkpoint import Checkpoint
-from .examples import InMemory, Mapped
+from .examples import InFiles, InMemory
 from .orders import epochs, pieces
 from .plan import Plan
 from .transcript import Transcript
 
 
-def train_epochs(plan: Plan, source: InMemory | Mapped, w: numpy.ndarray, b: numpy.ndarray,
+def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: numpy.ndarray,
                  checkpoint: Checkpoint, transcript: Transcript) -> None:
     """Train to the end, keeping the checkpoint and its progress up to date.
 
     Parameters
     ----------
     plan : Plan
-    source : InMemory or Mapped
+    source : InMemory or InFiles
         The examples.
     w, b : numpy.ndarray, shapes (num_features, 1) and (1,), float32
         Changed in place.

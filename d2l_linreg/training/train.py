@@ -83,7 +83,8 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
     ArgumentError
         If an argument is not as above, before any work; a ValueError too.
     DataError
-        If `data` cannot be trained on (an ArgumentError too), before any work.
+        If `data` cannot be trained on (an ArgumentError too), before any work; or if a file of
+        it changes while it is trained from: then the checkpoint before is still good.
     ContextError
         If `ctx` cannot be read or is not there (an ArgumentError too), before any work.
     ImportError
