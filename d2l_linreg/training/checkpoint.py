@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError
+from ..settings import Notebook
 from . import storage
+from .schema import shown
 
 EVERY = 1.0  # seconds between two writings of the file, and so what is lost at most, or nearly
 KIND = "checkpoint"
@@ -120,8 +122,8 @@ class Checkpoint:
             self._resume(path)
 
     def _resume(self, path: str) -> None:
-        arrays, text = storage.load(path, KIND)
-        was, batch_losses = text.pop("run"), arrays.pop("batch_losses")
+        values = storage.load(path, KIND)
+        was, batch_losses = values.pop("run"), values.pop("batch_losses")
         if was.get("data") is None:
             raise ArgumentError(
                 f"checkpoint is {path!r}, of a run on a notebook's data as d2l_linreg drew them "
@@ -130,11 +132,50 @@ class Checkpoint:
         for name in self.run:
             if was.get(name) != self.run[name]:
                 raise ArgumentError(
-                    f"checkpoint is {path!r}, of another run: its {name} is {was.get(name)!r}, not "
-                    f"{self.run[name]!r}; name another file, or remove it")
-        self.progress = Progress(batch_losses=[batch_losses], w=arrays["w"], b=arrays["b"], **text)
+                    f"checkpoint is {path!r}, of another run: its {name} is "
+                    f"{shown(was.get(name))}, not {shown(self.run[name])}; name "
+                    "another file, or remove it")
+        self.progress = Progress(batch_losses=[batch_losses], **values)
         if self.writing:
             print(f"resumed from {path} after {len(batch_losses)} steps", file=sys.stderr)
+
+    def go_on(self, own: Notebook, w: numpy.ndarray, b: numpy.ndarray, epoch: int, steps: int,
+              averages: int) -> None:
+        """Put the parameters in place, as the run has come to where the file stands.
+
+        Parameters
+        ----------
+        own : Notebook
+        w, b : numpy.ndarray
+            Changed in place.
+        epoch : int
+            In which it is, from 0.
+        steps, averages : int
+            How many batches it has taken, and how many moving averages were due.
+
+        Raises
+        ------
+        DataError
+            If the file holds what does not belong to this place of the run.
+        """
+        progress = self.progress
+        epochs = len(progress.epoch_losses)
+        lines = (epochs if own.epoch_line else 0) + (averages if own.average_line else 0)
+        for name, agrees in (
+                ("w", progress.w is not None and progress.w.shape == w.shape),
+                ("b", progress.b is not None and progress.b.shape == b.shape),
+                ("batch_losses", sum(map(len, progress.batch_losses)) == steps),
+                ("epoch_losses", epochs in (epoch, epoch + 1)),
+                ("moving_losses", len(progress.moving_losses) == averages),
+                ("lines", len(progress.lines) == lines)):
+            if not agrees:
+                raise self.of_another_place(name)
+        w[:], b[:] = progress.w, progress.b
+
+    def of_another_place(self, name: str) -> DataError:
+        """The error of a file whose `name` does not belong to the place where it stands."""
+        return DataError(f"{self.path!r} does not hold what a {KIND} does: its {name} and its "
+                         "segments do not go together in this run; name another file, or remove it")
 
     def save(self, at_once: bool = False) -> None:
         """Write the file, if it is time, or `at_once`."""

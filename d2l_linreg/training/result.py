@@ -12,6 +12,7 @@ from ..settings import Settings
 from . import storage
 from .given import as_features, fingerprint
 from .npy import NpyFile
+from .schema import CONTEXT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -199,25 +200,23 @@ class TrainResult:
         Raises
         ------
         DataError
-            If the file cannot be read, is no such file, or is not as it was written.
+            If the file cannot be read, is no such file, is not as it was written, or holds what
+            no result is.
         """
-        arrays, text = storage.load(path, KIND)
-        try:
-            ctx, moving_losses = text["ctx"], text["moving_losses"]
-            text.update(
-                settings=Settings(**text["settings"]), epoch_losses=tuple(text["epoch_losses"]),
-                moving_losses=None if moving_losses is None else tuple(moving_losses),
-                ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
-            data_sha256 = text.pop("data_sha256", None)
-            loaded = cls(**{**dict.fromkeys(ARRAYS), **arrays, **text})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
-            raise DataError(f"{path!r} does not hold what a {KIND} does: {error!r}") from error
-        if data_sha256 is not None:  # versions before 0.2.0 did not save it
+        values = storage.load(path, KIND)
+        data_sha256 = values.pop("data_sha256")
+        for name in ("epoch_losses", "moving_losses"):
+            values[name] = None if values[name] is None else tuple(values[name])
+        ctx = values["ctx"]
+        values.update(settings=Settings(**values["settings"]),
+                      ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
+        loaded = cls(**values)
+        if data_sha256 is not None:
             vars(loaded)["data_sha256"] = data_sha256
         return loaded
 
 
 def _context(name: str) -> mx.Context:
     """A context by its name, be it here or not."""
-    device, _, number = name.rstrip(")").partition("(")
+    device, number = CONTEXT.fullmatch(name).groups()  # type: ignore[union-attr]
     return mx.Context(device, int(number))

@@ -116,8 +116,6 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         kept = Checkpoint(checkpoint, plan.run(share or drawn), writing=group.rank == 0)
         progress = kept.progress
         group.check_agreed(progress.segments)  # and all have read it before it is written
-        if progress.w is not None:
-            params = progress.w, progress.b
         w, b = (numpy.array(param) for param in params)
         transcript = Transcript(progress, verbose)
         train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept, transcript)
