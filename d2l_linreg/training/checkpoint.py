@@ -17,7 +17,9 @@ from ..settings import Notebook
 from . import storage
 from .schema import shown
 
-EVERY = 1.0  # seconds between two writings of the file, and so what is lost at most, or nearly
+# Seconds between two writings of the file, and how many of them it may take. As it grows it takes
+# longer, and comes as much later: what is lost at most is fifty times what the last one took.
+EVERY, TAKING = 1.0, 0.02
 KIND = "checkpoint"
 
 
@@ -113,7 +115,7 @@ class Checkpoint:
     def __init__(self, path: str | None, run: dict[str, Any], writing: bool = True) -> None:
         self.path, self.run, self.writing = path, run, writing
         self.progress = Progress()
-        self.saved = time.monotonic()
+        self.saved, self.took = time.monotonic(), 0.0
         if path is None:
             return
         if writing:
@@ -179,7 +181,8 @@ class Checkpoint:
 
     def save(self, at_once: bool = False) -> None:
         """Write the file, if it is time, or `at_once`."""
-        due = at_once or time.monotonic() - self.saved >= EVERY
+        started = time.monotonic()
+        due = at_once or started - self.saved >= EVERY * max(1, self.took / TAKING)
         if self.path is None or not self.writing or not due:
             return
         # In one piece from now on, so that the next time does not go through all pieces again
@@ -189,3 +192,4 @@ class Checkpoint:
         arrays = {name: text.pop(name) for name in ("w", "b", "batch_losses")}
         storage.save(self.path, KIND, arrays, dict(text, run=self.run))
         self.saved = time.monotonic()
+        self.took = self.saved - started

@@ -66,11 +66,12 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         in files, of the files. Then worker 0 alone prints, and writes the checkpoint, which
         all must be able to read.
     checkpoint : str, optional
-        Name of a file that is kept up to date, about once a second, with where training stands.
-        If it is there, training goes on from it and ends with the same bits as if it had never
-        been stopped; lines that were printed before are printed again. A file of another run,
-        or of another MXNet, BLAS kernel or kind of device, is refused; one of a run that has
-        ended gives its result at once.
+        Name of a file that is kept up to date with where training stands: once a second, or, as
+        it grows, so much more rarely that some 2 % of the time goes into it. If it is there,
+        training goes on from it and ends with the same bits as if it had never been stopped;
+        lines that were printed before are printed again. A file of another run, or of another
+        MXNet, BLAS kernel or kind of device, is refused; one of a run that has ended gives its
+        result at once.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
