@@ -148,6 +148,12 @@ def put_back(name):
     shutil.copy(os.path.join("copy", name), name)
 
 
+def at_its_old_time(name, size):
+    time = os.stat(name).st_mtime_ns
+    os.truncate(name, size)
+    os.utime(name, ns=(time, time))
+
+
 CHANGES = {
     "cut off": lambda name: os.truncate(name, 500), "emptied": lambda name: os.truncate(name, 0),
     "longer": lambda name: os.truncate(name, os.path.getsize(name) + 8),
@@ -155,8 +161,8 @@ CHANGES = {
     "a pipe now": lambda name: [os.remove(name), os.mkfifo(name)],
     "a folder now": lambda name: [os.remove(name), os.mkdir(name)],
     "touched": lambda name: os.utime(name, ns=(0, os.stat(name).st_mtime_ns + 1)),
-    "shorter, at its old time": lambda name: [times := os.stat(name), os.truncate(name, 4000 - 80),
-                                              os.utime(name, ns=(0, times.st_mtime_ns))],
+    "shorter, at its old time": lambda name: at_its_old_time(name, os.path.getsize(name) - 8),
+    "longer, at its old time": lambda name: at_its_old_time(name, os.path.getsize(name) + 8),
 }
 
 
@@ -200,6 +206,18 @@ def test_a_change_before_the_work_is_seen_while_it_is_checked(files, monkeypatch
         train(**files)
 
 
+def test_a_change_during_a_reading_is_seen_after_it(files):
+    class ChangedWhileRead(NpyFile):
+        def _read(self, file):
+            array = super()._read(file)
+            write_over(self.path)
+            return array
+
+    file = ChangedWhileRead(**vars(NpyFile.open("data", "X.npy")))
+    with pytest.raises(DataError, match="data is .*X.npy', which changed while it was trained"):
+        numpy.asarray(file)
+
+
 def test_a_file_is_found_again_from_another_folder(files, tmp_path, monkeypatch):
     result, X = train(**files), numpy.load("X.npy")
     monkeypatch.chdir(tmp_path / "copy")
@@ -217,7 +235,7 @@ def test_no_sum_is_told_of_files_that_have_changed_since(files):
     with pytest.warns(UserWarning, match="saved without data_sha256: labels is .*changed"):
         result.save("result")  # and not lost
     loaded = TrainResult.load("result")
-    assert same(loaded, result) and loaded.data_sha256 is None
+    assert same(loaded, result) and loaded.data_sha256 is None is loaded.features
 
 
 def test_a_sum_is_told_again_once_it_was(files):
