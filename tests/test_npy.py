@@ -61,7 +61,7 @@ def claims(shape, dtype="'<f4'"):
 
 
 NO_DATA = {  # what it is, and how the error calls it
-    "cut off": (cut_off, "which was cut off: it has 143 bytes, but its header tells of 144"),
+    "cut off": (cut_off, "which was cut off: it has 143 bytes, but its header promises 144"),
     "an .npz of that name": (as_archive, "it is an .npz archive"),
     "any zip": (lambda path: zipfile.ZipFile(path, "w").close(), "it is an .npz archive, or ano"),
     "empty": (lambda path: path.write_bytes(b""), "it is empty"),

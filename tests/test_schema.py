@@ -17,9 +17,10 @@ X = numpy.random.RandomState(0).standard_normal((50, 2))
 DATA = (X, X @ [1, 2] + 3)
 # In JSON's types: each is wrong for every field but those that say so below
 WRONG = [None, True, False, -5, 0, 3, 10**30, -0.5, NAN, INF, -INF, "", "abc", "\x1b[2J\n",
-         "no end of line", "\ud800\n", "cpu", "cpu(-1)", "cpu(99999)", "tpu(0)", "cpu(1e3)", [], {},
-         ["a"], [[0.5]], [NAN], [1], [None], ["cpu(0)"], ["cpu(0)", "cpu(0)"], ["cpu(0)", 1],
-         ["\x1b[2J"], ["two\nlines"], {"a": 1}, [0.5] * 7, "0" * 63, "0" * 65, "G" * 64]
+         "no end of line", "\ud800\n", "cpu", "cpu(-1)", "cpu(9999999999)", "tpu(0)", "cpu(1e3)",
+         [], {}, ["a"], [[0.5]], [NAN], [1], [None], ["cpu(0)"], ["cpu(0)", "cpu(0)"],
+         ["cpu(0)", 1], ["\x1b[2J"], ["two\nlines"], {"a": 1}, [0.5] * 7, "0" * 63, "0" * 65,
+         "G" * 64]
 FITTING = {  # which of these a field may hold, by its documentation
     "b": [-0.5], "b_error": [-0.5], "moving_loss": [-0.5], "seconds": [], "transcript": [],
     "data_sha256": [None], "order_sha256": [None]}

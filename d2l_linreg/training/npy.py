@@ -130,12 +130,12 @@ class NpyFile:
         if dtype.kind not in "fiub":
             raise DataError(f"{name} holds {dtype}; give real numbers")
         if not shape or 0 in shape:
-            raise DataError(f"{name} is empty, of shape {shape}; give at least one example with at "
-                            "least one feature")
+            raise DataError(f"{name} is {'empty' if shape else 'one number'}, of shape {shape}; "
+                            "give at least one example with at least one feature")
         size = offset + math.prod(shape) * dtype.itemsize
         if state[0] < size:
             raise DataError(f"{name} is {path!r}, which was cut off: it has {state[0]} bytes, but "
-                            f"its header tells of {size}; write it again")
+                            f"its header promises {size}; write it again")
         return cls(name, os.path.abspath(path), state, offset, dtype, fortran_order, shape[0],
                    shape[1:], range(shape[0]))
 

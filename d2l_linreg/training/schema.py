@@ -97,14 +97,14 @@ def _is_sha256(value: Any) -> bool:
 
 def _are_settings(value: Any) -> bool:
     try:
-        numbers = {name: value for name, value in value.items() if name != "shuffle_seed"}
+        numbers = {name: number for name, number in value.items() if name != "shuffle_seed"}
         return None not in numbers.values() and chosen(
             Settings(**value), **value) == Settings(**value)
     except (AttributeError, TypeError, ValueError):
         return False
 
 
-CONTEXT = re.compile(r"(cpu|gpu|cpu_pinned|cpu_shared)\(([0-9]{1,4})\)")
+CONTEXT = re.compile(r"(cpu|gpu|cpu_pinned|cpu_shared)\(([0-9]{1,9})\)")
 
 
 def _is_ctx(value: Any) -> bool:
