@@ -148,8 +148,8 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--save", metavar="FILE", type=_new_file,
                         help="write the result there, for TrainResult.load")
     parser.add_argument("--checkpoint", metavar="FILE", type=_new_file,
-                        help="keep there, about once a second, where training stands; if it is "
-                        "there, go on from it, to the same bits")
+                        help="keep there, once a second or, as it grows, more rarely, where "
+                        "training stands; if it is there, go on from it, to the same bits")
     parser.set_defaults(command=_train)
 
 

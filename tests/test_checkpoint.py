@@ -10,9 +10,10 @@ import numpy
 import pytest
 from after_writing import after_writing, ctrl_c
 from descent import same
+from forged import forged, parts
 
 from d2l_linreg import DataError, TrainResult, published, train
-from d2l_linreg.training import storage
+from d2l_linreg.training import checkpoint
 
 KILLS = int(os.environ.get("KILLS", 8))
 
@@ -96,6 +97,19 @@ def test_every_engine_goes_on_from_the_middle_of_an_epoch(
         os.remove(path)
 
 
+def test_moving_averages_come_from_before_and_after_a_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 300)  # 9 pieces an epoch; one every 500
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    given, path = dict(ctx="cpu", verbose=False), str(tmp_path / "checkpoint")
+    undisturbed = train("straight_dope", **given)
+    for written in (1, 4, 9, 10, 13):
+        with pytest.raises(KeyboardInterrupt), after_writing(written, ctrl_c):
+            train("straight_dope", checkpoint=path, **given)
+        resumed = train("straight_dope", checkpoint=path, **given)
+        assert same(resumed, undisturbed) and resumed.moving_losses == undisturbed.moving_losses
+        os.remove(path)
+
+
 def test_a_run_that_has_ended_gives_its_result_and_its_lines_again(tmp_path, capsys):
     path = str(tmp_path / "checkpoint")
     first = train(ctx="cpu", checkpoint=path)
@@ -110,9 +124,9 @@ def test_a_checkpoint_of_the_data_of_before_is_refused_with_words_that_say_why(
         notebook, tmp_path):
     path = tmp_path / "checkpoint"
     train(notebook, ctx="cpu", num_epochs=1, checkpoint=str(path), verbose=False)
-    arrays, text = storage.load(str(path), "checkpoint")
+    first, arrays, text = parts(path)
     text["run"]["data"] = None  # as versions before 0.2.0 had it of a notebook's own data
-    storage.save(str(path), "checkpoint", arrays, text)
+    path.write_bytes(forged(first, arrays, text))
     kept = path.read_bytes()
     with pytest.raises(ValueError, match="before 0.2.0: 3 % of those numbers are off the authors'"):
         train(notebook, ctx="cpu", num_epochs=1, checkpoint=str(path), verbose=False)
@@ -228,3 +242,28 @@ def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(
     lines, errors = second.communicate()
     assert second.returncode == 0 and "resumed from" in errors
     assert lines.startswith(first) and len(lines.splitlines()) == 5 * num_epochs
+
+
+@pytest.mark.parametrize("seconds, rest", [(0.001, 1), (0.02, 1), (0.5, 25), (4, 200)])
+def test_a_checkpoint_takes_two_hundredths_of_the_time_whatever_its_size(
+        seconds, rest, tmp_path, monkeypatch):
+    """By a clock of its own: a writing takes so many seconds, and a piece of training a tenth."""
+    now, written = [0.0], []
+
+    def write(self, content):
+        written.append(now[0])
+        now[0] += seconds
+
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint.Exclusive, "write", write)
+    kept = checkpoint.Checkpoint(str(tmp_path / "checkpoint"), {})
+    kept.progress.batch_losses = [numpy.zeros(1, "float32")]
+    while len(written) < 5:
+        now[0] += 0.1
+        kept.save()
+    assert 1 <= written[0] < 1.2
+    for before, after in zip(written, written[1:], strict=False):
+        assert rest - 1e-6 <= after - before - seconds < rest + 0.11
+    kept.save(at_once=True)
+    kept.close()
+    assert len(written) == 6

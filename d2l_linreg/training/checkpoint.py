@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError
 from ..files import Exclusive
+from ..settings import Notebook
 from . import storage
+from .schema import shown
 
-EVERY = 1.0  # seconds between two writings of the file, and so what is lost at most, or nearly
+# Seconds between two writings of the file, and how many of them it may take. As it grows it takes
+# longer, and comes as much later: what is lost at most is fifty times what the last one took.
+EVERY, TAKING = 1.0, 0.02
 KIND = "checkpoint"
 
 
@@ -110,9 +114,9 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | None, run: dict[str, Any], writing: bool = True) -> None:
-        self.run, self.writing = run, writing
+        self.path, self.run, self.writing = path, run, writing
         self.progress = Progress()
-        self.saved = time.monotonic()
+        self.saved, self.took = time.monotonic(), 0.0
         self.file: Exclusive | None = None
         if path is None:
             return
@@ -126,8 +130,8 @@ class Checkpoint:
             raise
 
     def _resume(self, path: str) -> None:
-        arrays, text = storage.load(path, KIND)
-        was, batch_losses = text.pop("run"), arrays.pop("batch_losses")
+        values = storage.load(path, KIND)
+        was, batch_losses = values.pop("run"), values.pop("batch_losses")
         if was.get("data") is None:
             raise ArgumentError(
                 f"checkpoint is {path!r}, of a run on a notebook's data as d2l_linreg drew them "
@@ -136,9 +140,10 @@ class Checkpoint:
         for name in self.run:
             if was.get(name) != self.run[name]:
                 raise ArgumentError(
-                    f"checkpoint is {path!r}, of another run: its {name} is {was.get(name)!r}, not "
-                    f"{self.run[name]!r}; name another file, or remove it")
-        self.progress = Progress(batch_losses=[batch_losses], w=arrays["w"], b=arrays["b"], **text)
+                    f"checkpoint is {path!r}, of another run: its {name} is "
+                    f"{shown(was.get(name))}, not {shown(self.run[name])}; name "
+                    "another file, or remove it")
+        self.progress = Progress(batch_losses=[batch_losses], **values)
         if self.writing:
             print(f"resumed from {path} after {len(batch_losses)} steps", file=sys.stderr)
 
@@ -147,9 +152,48 @@ class Checkpoint:
         if self.file is not None:
             self.file.close()
 
+    def go_on(self, own: Notebook, w: numpy.ndarray, b: numpy.ndarray, epoch: int, steps: int,
+              averages: int) -> None:
+        """Put the parameters in place, as the run has come to where the file stands.
+
+        Parameters
+        ----------
+        own : Notebook
+        w, b : numpy.ndarray
+            Changed in place.
+        epoch : int
+            In which it is, from 0.
+        steps, averages : int
+            How many batches it has taken, and how many moving averages were due.
+
+        Raises
+        ------
+        DataError
+            If the file holds what does not belong to this place of the run.
+        """
+        progress = self.progress
+        epochs = len(progress.epoch_losses)
+        lines = (epochs if own.epoch_line else 0) + (averages if own.average_line else 0)
+        for name, agrees in (
+                ("w", progress.w is not None and progress.w.shape == w.shape),
+                ("b", progress.b is not None and progress.b.shape == b.shape),
+                ("batch_losses", sum(map(len, progress.batch_losses)) == steps),
+                ("epoch_losses", epochs in (epoch, epoch + 1)),
+                ("moving_losses", len(progress.moving_losses) == averages),
+                ("lines", len(progress.lines) == lines)):
+            if not agrees:
+                raise self.of_another_place(name)
+        w[:], b[:] = progress.w, progress.b
+
+    def of_another_place(self, name: str) -> DataError:
+        """The error of a file whose `name` does not belong to the place where it stands."""
+        return DataError(f"{self.path!r} does not hold what a {KIND} does: its {name} and its "
+                         "segments do not go together in this run; name another file, or remove it")
+
     def save(self, at_once: bool = False) -> None:
         """Write the file, if it is time, or `at_once`."""
-        due = at_once or time.monotonic() - self.saved >= EVERY
+        started = time.monotonic()
+        due = at_once or started - self.saved >= EVERY * max(1, self.took / TAKING)
         if self.file is None or not due:
             return
         # In one piece from now on, so that the next time does not go through all pieces again
@@ -159,3 +203,4 @@ class Checkpoint:
         arrays = {name: text.pop(name) for name in ("w", "b", "batch_losses")}
         self.file.write(storage.packed(KIND, arrays, dict(text, run=self.run)))
         self.saved = time.monotonic()
+        self.took = self.saved - started

@@ -5,35 +5,39 @@ import numpy
 
 from ..errors import DivergenceError
 from .checkpoint import Checkpoint
-from .examples import InMemory, Mapped
+from .examples import InFiles, InMemory
 from .orders import epochs, pieces
 from .plan import Plan
 from .transcript import Transcript
 
 
-def train_epochs(plan: Plan, source: InMemory | Mapped, w: numpy.ndarray, b: numpy.ndarray,
+def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: numpy.ndarray,
                  checkpoint: Checkpoint, transcript: Transcript) -> None:
     """Train to the end, keeping the checkpoint and its progress up to date.
 
     Parameters
     ----------
     plan : Plan
-    source : InMemory or Mapped
+    source : InMemory or InFiles
         The examples.
     w, b : numpy.ndarray, shapes (num_features, 1) and (1,), float32
-        Changed in place.
+        At the start of the run; changed in place.
     checkpoint : Checkpoint
     transcript : Transcript
 
     Raises
     ------
+    DataError
+        If the checkpoint does not agree with the run, before any work; or a file changed that is
+        trained from.
     DivergenceError
         If a loss is not finite.
     OSError
         If the checkpoint cannot be written.
     """
     own, settings, engine, progress = plan.own, plan.settings, plan.engine, checkpoint.progress
-    done, started = 0, time.perf_counter() - progress.seconds
+    done = steps = averages = 0
+    started = time.perf_counter() - progress.seconds
 
     def keep(at_once: bool = False) -> None:
         progress.w, progress.b = w.copy(), b.copy()
@@ -45,8 +49,12 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: numpy.ndarray, b: num
         for block, rows in pieces(source.watched(epoch, blocks), own, settings, plan.group,
                                   plan.in_files, plan.num_features):
             first, batch = batch, batch - (-len(rows) // settings.batch_size)
-            done += 1
-            if done <= progress.segments:  # before the checkpoint
+            done, steps = done + 1, steps + batch - first
+            if own.averages_every is not None:
+                averages += batch // own.averages_every - first // own.averages_every
+            if done == progress.segments:
+                checkpoint.go_on(own, w, b, epoch, steps, averages)
+            if done <= progress.segments:
                 continue
             for losses in engine.epoch(*source.read(block), w, b, rows):
                 finite = numpy.isfinite(losses)
@@ -65,6 +73,8 @@ def train_epochs(plan: Plan, source: InMemory | Mapped, w: numpy.ndarray, b: num
             raise _diverged(plan, f"after epoch {epoch},")
         progress.epoch_losses.append(loss)
         transcript.say(own.epoch_line, epoch=epoch + 1, loss=loss)
+    if done < progress.segments:
+        raise checkpoint.of_another_place("num_epochs")
     keep(at_once=True)
 
 

@@ -9,6 +9,7 @@ from ..compat.streams import seeded
 from ..distributed.group import Group
 from ..engines.engine import Array
 from ..settings import Notebook
+from .npy import NpyFile
 from .orders import Epoch
 
 BLOCK = 2**26  # bytes of features, in float32, that are read from a file at a time
@@ -66,12 +67,12 @@ class InMemory:
         return loss(self.features, self.labels)
 
 
-class Mapped:
-    """Examples in memory-mapped files, in blocks of whole batches: so none but the last is short.
+class InFiles:
+    """Examples in files, in blocks of whole batches: so none but the last is short.
 
     Parameters
     ----------
-    features, labels : numpy.memmap, shapes (num_examples, num_features) and (num_examples,)
+    features, labels : NpyFile, shapes (num_examples, num_features) and (num_examples,)
     shared : int
         How many of the first rows another worker has too: it is they who average over them.
     batch_size : int
@@ -82,7 +83,7 @@ class Mapped:
         Whether to say how the examples are shuffled, and to show a progress bar.
     """
 
-    def __init__(self, features: numpy.ndarray, labels: numpy.ndarray, shared: int,
+    def __init__(self, features: NpyFile, labels: NpyFile, shared: int,
                  batch_size: int, load: Callable[[numpy.ndarray], Array], group: Group,
                  verbose: bool) -> None:
         self.features, self.labels, self.shared = features, labels, shared

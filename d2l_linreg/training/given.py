@@ -1,16 +1,18 @@
 """Reading the examples that someone gives to train on."""
 import hashlib
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy
 
 from ..errors import ArgumentError, DataError
+from .npy import NpyFile
 
 CHECKED = 2**14  # examples of a file that are checked at a time
 
 
-Pair = tuple[numpy.ndarray, numpy.ndarray]  # features and labels
+Pair = tuple[Any, Any]  # features and labels: both NumPy's arrays, or both NpyFiles
 
 
 def given_examples(data: Any, labels: Any) -> Pair | None:
@@ -25,9 +27,9 @@ def given_examples(data: Any, labels: Any) -> Pair | None:
 
     Returns
     -------
-    features : numpy.ndarray, shape (num_examples, num_features)
-        In memory as float32; of a file a numpy.memmap, as it is there.
-    labels : numpy.ndarray, shape (num_examples,)
+    features : numpy.ndarray or NpyFile, shape (num_examples, num_features)
+        In memory as float32; in a file as it is there.
+    labels : numpy.ndarray or NpyFile, shape (num_examples,)
         Likewise. None instead of both if none are given.
 
     Raises
@@ -35,8 +37,8 @@ def given_examples(data: Any, labels: Any) -> Pair | None:
     ArgumentError
         If the two arguments do not go together or, as a DataError, cannot be trained on.
     """
-    if isinstance(data, (str, os.PathLike)):
-        return map_examples(data, labels)
+    if isinstance(data, (str, bytes, os.PathLike)):
+        return open_examples(data, labels)
     if labels is not None:
         raise ArgumentError(f"labels is {labels!r}; it goes with data from a file, else give "
                             "data=(features, labels)")
@@ -97,17 +99,17 @@ def as_features(name: str, values: Any) -> numpy.ndarray:
     return _as_float32(name, array)
 
 
-def map_examples(features: Any, labels: Any) -> Pair:
+def open_examples(data: Any, labels: Any) -> tuple[NpyFile, NpyFile]:
     """Open files of features and labels without reading them into memory.
 
     Parameters
     ----------
-    features, labels : str
+    data, labels : str
         Names of .npy files, of shapes (num_examples, num_features) and (num_examples,).
 
     Returns
     -------
-    features, labels : numpy.memmap
+    features, labels : NpyFile
         As they are in the files; labels of shape (num_examples,).
 
     Raises
@@ -115,23 +117,16 @@ def map_examples(features: Any, labels: Any) -> Pair:
     DataError
         If a file cannot be read, or is not of such a shape.
     """
-    arrays = []
-    for name, path in (("data", features), ("labels", labels)):
-        try:
-            arrays.append(numpy.load(path, mmap_mode="r", allow_pickle=False))
-        except (EOFError, OSError, TypeError, ValueError) as error:  # EOFError if it is empty
-            raise DataError(f"{name} is {path!r}, which cannot be read as an .npy file: "
-                            f"{error}") from error
-    features, labels = arrays
-    if features.ndim != 2 or labels.shape not in ((len(features),), (len(features), 1)):
-        raise DataError(f"data has shape {features.shape} and labels {labels.shape}; give "
+    features, column = NpyFile.open("data", data), NpyFile.open("labels", labels)
+    if len(features.shape) != 2 or column.shape not in ((len(features),), (len(features), 1)):
+        raise DataError(f"data has shape {features.shape} and labels {column.shape}; give "
                         "(num_examples, num_features) and (num_examples,)")
-    return features, labels.reshape(-1)
+    return features, replace(column, row_shape=())
 
 
-def check_mapped(features: numpy.ndarray, labels: numpy.ndarray) -> None:
-    """Read files that `map_examples` opened, in blocks; a DataError if one cannot be trained on."""
-    for start in range(0, max(len(features), 1), CHECKED):
+def check_examples(features: Any, labels: Any) -> None:
+    """Read opened files in blocks; a DataError if one cannot be trained on."""
+    for start in range(0, len(features), CHECKED):
         as_features("data", features[start:start + CHECKED])
         _as_float32("labels", as_array("labels", labels[start:start + CHECKED]))
 
@@ -200,7 +195,7 @@ def table(path: str, label: str) -> tuple[Any, Any]:
     return columns.drop(columns=label), columns[label]
 
 
-def fingerprint(*arrays: numpy.ndarray) -> str:
+def fingerprint(*arrays: numpy.ndarray | NpyFile) -> str:
     """The sha256 of arrays: their shapes, types and bytes; files are read in blocks."""
     digest = hashlib.sha256()
     for array in arrays:

@@ -13,8 +13,9 @@ from ..engines.engine import Engine
 from ..engines.parallel import EQUAL, Parallel
 from ..errors import ArgumentError
 from ..settings import Notebook, Settings, chosen, known
-from .examples import InMemory, Mapped
-from .given import Pair, check_mapped, fingerprint, given_examples
+from .examples import InFiles, InMemory
+from .given import Pair, check_examples, fingerprint, given_examples
+from .npy import NpyFile
 from .orders import chosen_order
 
 
@@ -31,8 +32,8 @@ class Plan:
     engine_name : str
         As its user names it; on several devices the first of two that take the same steps.
     group : Group
-    given : (numpy.ndarray, numpy.ndarray) or None
-        Features and labels in memory, or mapped from files; None for the notebook's own.
+    given : (numpy.ndarray, numpy.ndarray) or (NpyFile, NpyFile) or None
+        Features and labels in memory, or in files; None for the notebook's own.
     num_features : int
     order : numpy.ndarray or None
         What `orders.chosen_order` gives.
@@ -53,14 +54,14 @@ class Plan:
     @property
     def in_files(self) -> bool:
         """Whether the examples stay in files, and are read in blocks."""
-        return self.given is not None and isinstance(self.given[0], numpy.memmap)
+        return self.given is not None and isinstance(self.given[0], NpyFile)
 
     def share(self) -> tuple[Pair | None, int]:
         """Find out which of the given examples are this worker's.
 
         Returns
         -------
-        examples : (numpy.ndarray, numpy.ndarray) or None
+        examples : (numpy.ndarray, numpy.ndarray) or (NpyFile, NpyFile) or None
             A part of files; all that is in memory; None if none were given.
         shared : int
             How many of the first rows another worker has, too.
@@ -73,14 +74,14 @@ class Plan:
         if self.given is None or not self.in_files:
             return self.given, 0
         (features, labels), shared = self.group.share(*self.given)
-        check_mapped(features, labels)
+        check_examples(features, labels)
         return (features, labels), shared
 
-    def source(self, examples: Pair, shared: int, verbose: bool) -> InMemory | Mapped:
+    def source(self, examples: Pair, shared: int, verbose: bool) -> InMemory | InFiles:
         """Where this worker's examples come from."""
         if self.in_files:
-            return Mapped(*examples, shared, self.settings.batch_size, self.engine.load,
-                          self.group, verbose)
+            return InFiles(*examples, shared, self.settings.batch_size, self.engine.load,
+                           self.group, verbose)
         return InMemory(*map(self.engine.load, examples))
 
     @property
@@ -93,7 +94,7 @@ class Plan:
 
         Parameters
         ----------
-        examples : (numpy.ndarray, numpy.ndarray)
+        examples : (numpy.ndarray, numpy.ndarray) or (NpyFile, NpyFile)
             This worker's.
 
         Returns

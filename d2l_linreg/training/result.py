@@ -1,5 +1,6 @@
 """What training comes to."""
 import functools
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from ..errors import DataError
 from ..settings import Settings
 from . import storage
 from .given import as_features, fingerprint
+from .npy import NpyFile
+from .schema import CONTEXT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +54,8 @@ class TrainResult:
         The mean loss of each batch, before its step.
     features : numpy.ndarray, shape (num_examples, num_features), float32, or None
     labels : numpy.ndarray, shape (num_examples,), float32, or None
-        The data trained on; None where they stayed in files and the result was loaded.
+        The data trained on. Where they stayed in files, `numpy.asarray` reads them, or a slice of
+        them, as long as the files do not change; None where such a result was loaded.
     order_sha256 : str or None
         The sha256 of the order of the examples; None where they were shuffled by `shuffle_seed`.
     """
@@ -68,8 +72,8 @@ class TrainResult:
     seconds: float
     transcript: str = field(repr=False)
     batch_losses: numpy.ndarray = field(repr=False)
-    features: numpy.ndarray | None = field(repr=False)
-    labels: numpy.ndarray | None = field(repr=False)
+    features: numpy.ndarray | NpyFile | None = field(repr=False)
+    labels: numpy.ndarray | NpyFile | None = field(repr=False)
     order_sha256: str | None = field(default=None, repr=False)
 
     @functools.cached_property
@@ -77,7 +81,8 @@ class TrainResult:
         """The sha256 of features and labels: their shapes, types and bytes.
 
         It is computed when it is first asked for, or the result is saved; large files take
-        their time. None where examples stayed in files and a version before 0.2.0 saved it.
+        their time. None where examples stayed in files and a version before 0.2.0 saved it, or
+        they had changed by then; it is a DataError if they changed since and are now asked for.
         """
         if self.features is None or self.labels is None:
             return None
@@ -141,7 +146,7 @@ class TrainResult:
         features = numpy.asarray(self.features[::every])
         x, others = features[:, -1], features[:, :-1] @ self.w[:-1]
         ends = numpy.array([x.min(), x.max()])
-        fit_axes.scatter(x, self.labels[::every] - others, s=1)
+        fit_axes.scatter(x, numpy.asarray(self.labels[::every]) - others, s=1)
         fit_axes.plot(ends, self.w[-1] * ends + self.b, "C1",
                       label=f"{self.w[-1]:.4g} x + {self.b:.4g}")
         alone = len(self.w) == 1
@@ -166,10 +171,14 @@ class TrainResult:
             If it cannot be written; then what was there is still there.
         """
         arrays = {name: array for name in ARRAYS if (array := getattr(self, name)) is not None
-                  and not isinstance(array, numpy.memmap)}
+                  and not isinstance(array, NpyFile)}
         text = {name: getattr(self, name) for name in self.__dataclass_fields__
                 if name not in ARRAYS}
-        text["data_sha256"] = self.data_sha256
+        try:
+            text["data_sha256"] = self.data_sha256
+        except DataError as error:  # which is no reason to lose the result
+            warnings.warn(f"saved without data_sha256: {error}", stacklevel=2)
+            text["data_sha256"] = None
         several = isinstance(self.ctx, tuple)
         text.update(settings=asdict(self.settings),
                     ctx=list(map(str, self.ctx)) if several else str(self.ctx))
@@ -191,25 +200,23 @@ class TrainResult:
         Raises
         ------
         DataError
-            If the file cannot be read, is no such file, or is not as it was written.
+            If the file cannot be read, is no such file, is not as it was written, or holds what
+            no result is.
         """
-        arrays, text = storage.load(path, KIND)
-        try:
-            ctx, moving_losses = text["ctx"], text["moving_losses"]
-            text.update(
-                settings=Settings(**text["settings"]), epoch_losses=tuple(text["epoch_losses"]),
-                moving_losses=None if moving_losses is None else tuple(moving_losses),
-                ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
-            data_sha256 = text.pop("data_sha256", None)
-            loaded = cls(**{**dict.fromkeys(ARRAYS), **arrays, **text})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:  # not from save
-            raise DataError(f"{path!r} does not hold what a {KIND} does: {error!r}") from error
-        if data_sha256 is not None:  # versions before 0.2.0 did not save it
+        values = storage.load(path, KIND)
+        data_sha256 = values.pop("data_sha256")
+        for name in ("epoch_losses", "moving_losses"):
+            values[name] = None if values[name] is None else tuple(values[name])
+        ctx = values["ctx"]
+        values.update(settings=Settings(**values["settings"]),
+                      ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
+        loaded = cls(**values)
+        if data_sha256 is not None:
             vars(loaded)["data_sha256"] = data_sha256
         return loaded
 
 
 def _context(name: str) -> mx.Context:
     """A context by its name, be it here or not."""
-    device, _, number = name.rstrip(")").partition("(")
+    device, number = CONTEXT.fullmatch(name).groups()  # type: ignore[union-attr]
     return mx.Context(device, int(number))

@@ -67,11 +67,12 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         in files, of the files. Then worker 0 alone prints, and writes the checkpoint, which
         all must be able to read.
     checkpoint : str, optional
-        Name of a file that is kept up to date, about once a second, with where training stands.
-        If it is there, training goes on from it and ends with the same bits as if it had never
-        been stopped; lines that were printed before are printed again. A file of another run,
-        or of another MXNet, BLAS kernel or kind of device, is refused, and so is one that another
-        process writes; one of a run that has ended gives its result at once.
+        Name of a file that is kept up to date with where training stands: once a second, or, as
+        it grows, so much more rarely that some 2 % of the time goes into it. If it is there,
+        training goes on from it and ends with the same bits as if it had never been stopped;
+        lines that were printed before are printed again. A file of another run, or of another
+        MXNet, BLAS kernel or kind of device, is refused, and so is one that another process
+        writes; one of a run that has ended gives its result at once.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
@@ -84,7 +85,8 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
     ArgumentError
         If an argument is not as above, before any work; a ValueError too.
     DataError
-        If `data` cannot be trained on (an ArgumentError too), before any work.
+        If `data` cannot be trained on (an ArgumentError too), before any work; or if a file of
+        it changes while it is trained from: then the checkpoint before is still good.
     ContextError
         If `ctx` cannot be read or is not there (an ArgumentError too), before any work.
     ImportError
@@ -118,8 +120,6 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
                                            writing=group.rank == 0)) as kept:
             progress = kept.progress
             group.check_agreed(progress.segments)  # and all have read it before it is written
-            if progress.w is not None:
-                params = progress.w, progress.b
             w, b = (numpy.array(param) for param in params)
             transcript = Transcript(progress, verbose)
             train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept,

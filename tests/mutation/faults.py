@@ -185,8 +185,8 @@ FAULTS = [Fault(*fault) for fault in (
     # Going on from a checkpoint, and files
     ("a resumed run repeats its last piece", "training/epochs.py",
      "if done <= progress.segments:", "if done < progress.segments:"),
-    ("a resumed run starts from the initial parameters", "training/train.py",
-     "                params = progress.w, progress.b\n", "                pass\n"),
+    ("a resumed run starts from the initial parameters", "training/checkpoint.py",
+     "        w[:], b[:] = progress.w, progress.b\n", ""),
     ("a checkpoint of another run is taken", "training/checkpoint.py",
      "if was.get(name) != self.run[name]:", "if False:"),
     ("a damaged file is read", "training/storage.py",
