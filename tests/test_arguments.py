@@ -58,31 +58,7 @@ def test_the_other_arrays_keep_their_own_errors_too():
             call()
 
 
-# As much as there is
-
-HUGE = [7, 61, 2**31, 2**32 - 1]
-
-
-@pytest.mark.parametrize("batch_size", HUGE)
-@pytest.mark.parametrize("ctx, engine", [
-    ("cpu", "compiled"), ("cpu", "autograd"), ("cpu", "native"), (["cpu(0)", "cpu(1)"], "compiled"),
-    (["cpu(0)", "cpu(1)", "cpu(2)", "cpu(3)", "cpu(4)", "cpu(5)", "cpu(6)"], "autograd")])
-def test_a_batch_larger_than_the_data_is_one_step_divided_by_the_size_given(ctx, engine,
-                                                                           batch_size):
-    orders, order = shuffles("d2l", numpy.random.RandomState(0), 6, 3)
-    rate = 0.05 * batch_size / 6  # so that a step is as long for each
-    given = dict(data=(X, y), num_epochs=3, batch_size=batch_size, learning_rate=rate, order=order,
-                 verbose=False)
-    result = train(ctx=ctx, engine=engine, **given)
-    w, b, losses = loop_in_float64("d2l", X.astype("f4"), y.astype("f4"), *initial("d2l", 2),
-                                   orders, rate, batch_size)
-    assert result.settings.batch_size == batch_size and len(result.batch_losses) == 3
-    numpy.testing.assert_allclose(result.w, w, rtol=3e-6)
-    numpy.testing.assert_allclose(result.b, b, rtol=3e-6)
-    numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-5)
-    if ctx == "cpu":
-        assert same(result, train(ctx=ctx, engine="autograd", **given))
-
+# As much as there is: the first, in a process of its own, keeps the others from asking for more
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and limits memory")
 def test_no_batch_size_asks_for_more_memory_than_the_data(run_python, tmp_path):
@@ -123,3 +99,27 @@ for batch_size in (7, 2**31, 2**32 - 1):
         done += "batch_size is" in str(error)
 print(done)
 """).splitlines()[-1] == str(5 * 2 * 3 * 3 + 3 * 2)
+
+
+HUGE = [7, 61, 2**31, 2**32 - 1]
+
+
+@pytest.mark.parametrize("batch_size", HUGE)
+@pytest.mark.parametrize("ctx, engine", [
+    ("cpu", "compiled"), ("cpu", "autograd"), ("cpu", "native"), (["cpu(0)", "cpu(1)"], "compiled"),
+    (["cpu(0)", "cpu(1)", "cpu(2)", "cpu(3)", "cpu(4)", "cpu(5)", "cpu(6)"], "autograd")])
+def test_a_batch_larger_than_the_data_is_one_step_divided_by_the_size_given(ctx, engine,
+                                                                           batch_size):
+    orders, order = shuffles("d2l", numpy.random.RandomState(0), 6, 3)
+    rate = 0.05 * batch_size / 6  # so that a step is as long for each
+    given = dict(data=(X, y), num_epochs=3, batch_size=batch_size, learning_rate=rate, order=order,
+                 verbose=False)
+    result = train(ctx=ctx, engine=engine, **given)
+    w, b, losses = loop_in_float64("d2l", X.astype("f4"), y.astype("f4"), *initial("d2l", 2),
+                                   orders, rate, batch_size)
+    assert result.settings.batch_size == batch_size and len(result.batch_losses) == 3
+    numpy.testing.assert_allclose(result.w, w, rtol=3e-6)
+    numpy.testing.assert_allclose(result.b, b, rtol=3e-6)
+    numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-5)
+    if ctx == "cpu":
+        assert same(result, train(ctx=ctx, engine="autograd", **given))
