@@ -330,3 +330,12 @@ def test_each_cell_that_is_no_number_is_refused(text, remedy, tmp_path):
 def test_each_column_that_is_not_of_numbers_is_refused(value, dtype, words):
     frame = pandas.DataFrame({"x": pandas.Series([value], dtype=dtype)})
     judged(lambda: as_examples((frame, [1.])), None, ["features: ", "'x'", "row 0", *words])
+
+
+@pytest.mark.parametrize("text", ["0e9", "-0.0", "0.000E-400", "3.4028234e38", "1e-40", ".5",
+                                  "+7.", "16777216", "16777218", "16777217.0", " 3 ",
+                                  "1" + 37 * "0" + "."])
+def test_each_cell_that_float32_holds_is_read(text, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(f"x,y\n{text},2\n")
+    judged(lambda: table(str(path), "y"), ([[in_float32(float(text))]], [2]), None)
