@@ -96,6 +96,48 @@ def as_learning_rate(value: Any) -> float:
     return number
 
 
+def as_numpy(name: str, value: Any, kind: type[ArgumentError] = ArgumentError) -> Any:
+    """Read an array of anyone's as NumPy's.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in an error.
+    value : array_like
+        Of MXNet's arrays, too.
+    kind : type, default ArgumentError
+        Of the error.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    ArgumentError
+        If it is no array, or reading it failed, whatever the error: its message is kept.
+    """
+    import numpy
+
+    try:
+        array = numpy.asarray(value.asnumpy() if hasattr(value, "asnumpy") else value)
+        if array.dtype == object and array.size:
+            _ask(array.flat[0])
+    except MemoryError:  # no fault of what is given
+        raise
+    except Exception as error:
+        raise kind(f"{name} cannot be read as an array, {type(error).__name__}: {error}; give real "
+                   "numbers, in rows of one length") from error
+    return array
+
+
+def _ask(value: Any) -> None:
+    """Raise what NumPy swallows where it asks a value for its length and its parts."""
+    if hasattr(type(value), "__len__"):
+        len(value)
+        next(iter(value), None)
+
+
 def as_float32(name: str, value: Any) -> Any:
     """Read numbers as an array of NumPy's.
 
@@ -117,12 +159,9 @@ def as_float32(name: str, value: Any) -> Any:
     """
     import numpy
 
-    try:
-        array = numpy.asarray(value.asnumpy() if hasattr(value, "asnumpy") else value)
-        with numpy.errstate(over="ignore"):
-            numbers = array.astype("float32") if array.dtype.kind in "fiu" else None
-    except (TypeError, ValueError):
-        numbers = None
+    array = as_numpy(name, value)
+    with numpy.errstate(over="ignore"):
+        numbers = array.astype("float32") if array.dtype.kind in "fiu" else None
     if numbers is None or not numpy.isfinite(numbers).all():
         raise ArgumentError(f"{name} is {value!r}; it must be finite real numbers, in float32, too")
     return numbers
@@ -150,9 +189,7 @@ def check_batches(batch_size: Any, features: Sized, labels: Sized,
         raise ArgumentError(f"labels has {len(labels)} rows, but features {len(features)}; give "
                             "one label a row")
     if order is not None:
-        import numpy
-
-        rows = numpy.asarray(order)
+        rows = as_numpy("order", order)
         if rows.dtype.kind not in "iu" or rows.ndim != 1 or not (
                 (rows >= 0) & (rows < len(features))).all():
             raise ArgumentError(f"order is of shape {rows.shape} and type {rows.dtype}; it must be "

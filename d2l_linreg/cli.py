@@ -202,9 +202,11 @@ def _data(path: str | None, label: str | None) -> Any:
     if path is None or (label is None) != path.endswith(".npy"):
         raise ArgumentError("--data FILE.csv goes with --label COLUMN, --data FILE.npy with "
                             "--labels FILE.npy")
+    if "://" in path and not os.path.exists(path):
+        raise ArgumentError(f"--data is {path!r}; it takes files, not URLs: download it first")
     if label is None:
         return path
-    from .training.given import table
+    from .training.tables import table
 
     return table(path, label)
 

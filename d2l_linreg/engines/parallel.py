@@ -82,7 +82,7 @@ class Parallel(Engine):
 
     def _shares(self, rows: numpy.ndarray) -> list[mx.nd.NDArray]:
         """For each device, its rows of each batch, of shape (num_batches, share)."""
-        contexts, batch_size = self.group.contexts, self.settings.batch_size
+        contexts, batch_size = self.group.contexts, min(self.settings.batch_size, len(rows))
         batches = numpy.array_split(rows.reshape(-1, batch_size), len(contexts), axis=1)
         size = -(-batch_size // len(contexts))
         return [nd.array(padded(share, size), dtype="int32", ctx=ctx)

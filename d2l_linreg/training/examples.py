@@ -95,7 +95,7 @@ class InFiles:
         self._held: tuple[int | None, Any] = None, None
         if verbose:
             print(f"{len(labels)} examples are read from file, shuffled in {len(self.bounds)} "
-                  f"blocks of about {rows}, and within each")
+                  f"blocks of about {min(rows, len(labels))}, and within each")
 
     def read(self, block: int) -> tuple[Array, Array]:
         """The features and labels of a block, of which one is held in memory."""

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy
 
+from ..arguments import as_numpy
 from ..errors import ArgumentError, DataError
 from .npy import NpyFile
+from .tables import check_label_apart, from_pandas, is_pandas
 
 CHECKED = 2**14  # examples of a file that are checked at a time
 
@@ -47,16 +49,16 @@ def given_examples(data: Any, labels: Any) -> Pair | None:
 
 def as_array(name: str, values: Any) -> numpy.ndarray:
     """Read real numbers as a NumPy array; a DataError, with their name, if they are not."""
-    if isinstance(values, numpy.ma.MaskedArray) and numpy.ma.is_masked(values):
+    if issubclass(type(values), numpy.ma.MaskedArray) and numpy.ma.is_masked(values):
         raise DataError(f"{name} has masked values; leave those examples out")
-    values = values.asnumpy() if hasattr(values, "asnumpy") else values
-    try:
-        array = numpy.asarray(values)
-    except ValueError as error:  # rows of several lengths
-        raise DataError(f"{name} is not an array: {error}") from error
+    array = as_numpy(name, values, DataError)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {array.dtype}; give real numbers")
     return array
+
+
+def _as_numbers(name: str, values: Any) -> numpy.ndarray:
+    return from_pandas(name, values) if is_pandas(values) else as_array(name, values)
 
 
 def _as_float32(name: str, array: numpy.ndarray) -> numpy.ndarray:
@@ -81,7 +83,7 @@ def as_features(name: str, values: Any) -> numpy.ndarray:
     name : str
         What to call them in an error.
     values : array_like, shape (num_examples, num_features)
-        NumPy, `mx.np` or `mx.nd` array, of integers or floats.
+        NumPy, `mx.np` or `mx.nd` array, of integers or floats; or a pandas.DataFrame.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def as_features(name: str, values: Any) -> numpy.ndarray:
     DataError
         If they are not numbers, not 2-D, empty, or not finite in float32.
     """
-    array = as_array(name, values)
+    array = _as_numbers(name, values)
     if array.ndim != 2:
         raise DataError(f"{name} has shape {array.shape}; give two dimensions, (num_examples, "
                         "num_features)")
@@ -153,46 +155,12 @@ def as_examples(data: Any) -> Pair:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise DataError(f"data is a {type(data).__name__}; give a pair, (features, labels)")
     features = as_features("features", data[0])
-    labels = as_array("labels", data[1])
+    labels = _as_numbers("labels", data[1])
     if labels.shape not in ((len(features),), (len(features), 1)):
         raise DataError(f"labels has shape {labels.shape}, but there are {len(features)} rows of "
                         "features; give one label a row")
+    check_label_apart(data[0], data[1])
     return features, _as_float32("labels", labels.reshape(-1))
-
-
-def table(path: str, label: str) -> tuple[Any, Any]:
-    """Read a table of numbers.
-
-    Parameters
-    ----------
-    path : str
-        Of a .csv file.
-    label : str
-        Its column of labels; all others are features.
-
-    Returns
-    -------
-    features : pandas.DataFrame
-    labels : pandas.Series
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, or has no such column.
-    ImportError
-        If pandas is not installed.
-    """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(f"{error}; tables are read by pandas: pip install pandas") from error
-    try:
-        columns = pandas.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"--data is {path!r}: {error}") from error
-    if label not in columns:
-        raise DataError(f"--label is {label!r}; the columns are {', '.join(map(repr, columns))}")
-    return columns.drop(columns=label), columns[label]
 
 
 def fingerprint(*arrays: numpy.ndarray | NpyFile) -> str:

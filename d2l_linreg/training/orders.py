@@ -128,6 +128,8 @@ def dealt(rows: numpy.ndarray, own: Notebook, batch_size: int, group: Group,
         -1 where there is no example.
     """
     workers, rank = (1, 0) if own_rows else (group.num_workers, group.rank)
+    # However large, it asks for no more room than there are rows, and one for each device
+    batch_size = min(batch_size, max(len(rows), len(group.contexts)))
     size = workers * batch_size
     if own.fills_last_batch:
         rows = numpy.append(rows, rows[:-len(rows) % size])

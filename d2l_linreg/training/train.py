@@ -34,9 +34,10 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         Whose steps, settings and data.
     data : (array_like, array_like) or str, optional
         Features, shape (num_examples, num_features), and labels, shape (num_examples,):
-        NumPy, `mx.np` or `mx.nd` arrays. Or the name of an .npy file of features, which may
-        be larger than memory: it is read in blocks, shuffled as blocks and within each. By
-        default the notebook's own data.
+        NumPy, `mx.np` or `mx.nd` arrays, or pandas's DataFrame and Series, matched by
+        position. Or the name of an .npy file of features, which may be larger than memory: it
+        is read in blocks, shuffled as blocks and within each. By default the notebook's own
+        data.
     labels : str, optional
         With features from a file, the name of the .npy file of their labels.
     ctx : str, mxnet.Context or list of them, default "auto"

@@ -33,7 +33,7 @@ LEFT_OUT = [
     "test_browser.py", "test_notebooks.py", "test_recovery.py", "test_reports.py", "test_run.py"]
 # Who is likeliest to find a fault in a module that has no test file of its name; then all others
 TESTS = {
-    "arguments": "training", "d2l": "vocabulary", "settings": "training",
+    "d2l": "vocabulary", "settings": "training",
     "gpu_builds": "contexts", "setup": "install", "straight_dope": "vocabulary",
     # compat
     "cpu": "import", "loading": "import", "logf": "streams", "mxnet": "import",
