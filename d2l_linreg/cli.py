@@ -20,6 +20,7 @@ from .arguments import as_integer
 from .compat.eras import ERAS, TODAY
 from .engines import ENGINES
 from .errors import ArgumentError, DivergenceError
+from .terminal import printable
 from .training.storage import check_writable, write_whole
 
 
@@ -300,7 +301,7 @@ def _run(arguments: Namespace) -> int:
 
         from .originals import execution
         if html:
-            from nbconvert import HTMLExporter
+            from .originals.page import to_page
     except ImportError as error:
         raise ImportError(f"{error}; `run` needs the extra notebooks: pip install "
                           "'.[notebooks]'") from error
@@ -314,13 +315,14 @@ def _run(arguments: Namespace) -> int:
         as_context(arguments.ctx)
     executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
                              allow_installs=arguments.allow_installs, **options)
-    write_whole(output, nbformat.writes(executed.notebook) + "\n")
+    content = nbformat.writes(executed.notebook) + "\n"  # half a surrogate pair as JSON's escape
+    write_whole(output, content.encode("utf-8", "backslashreplace"))
     if html:
-        write_whole(html, HTMLExporter().from_notebook_node(executed.notebook)[0])
+        write_whole(html, to_page(executed.notebook))
     if arguments.json:
         write_whole(arguments.json, executed.to_json())
     print(executed)
-    print("written:", *filter(None, (output, html, arguments.json)))
+    print(printable(" ".join(["written:", *filter(None, (output, html, arguments.json))])))
     if executed.stopped is not None and executed.stopped.signal is not None:
         return 128 + executed.stopped.signal  # as a shell reports it
     return 0 if executed.ok else 1
@@ -360,7 +362,7 @@ def _notebooks(arguments: Namespace) -> int:
     for target, path in targets.items():
         with open(path, encoding="utf-8") as file:
             write_whole(target, file.read())
-        print(target)
+        print(printable(target))
     return 0
 
 
