@@ -37,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     int
         0 if all went well; 1 if a figure or an output is different, training diverged, a cell
         failed, a file cannot be read or written, or something that is needed is not installed;
-        2 for a wrong argument; 130 if interrupted.
+        2 for a wrong argument; 130 if interrupted, and `run` 143 if terminated, 129 if its terminal
+        went away.
     """
     try:
         arguments = _parser().parse_args(argv)
@@ -300,6 +301,7 @@ def _run(arguments: Namespace) -> int:
         import nbformat
 
         from .originals import execution
+        from .originals.kernel import signals_held
         if html:
             from .originals.page import to_page
     except ImportError as error:
@@ -313,18 +315,19 @@ def _run(arguments: Namespace) -> int:
         from .contexts import as_context
 
         as_context(arguments.ctx)
-    executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
-                             allow_installs=arguments.allow_installs, **options)
-    content = nbformat.writes(executed.notebook) + "\n"  # half a surrogate pair as JSON's escape
-    write_whole(output, content.encode("utf-8", "backslashreplace"))
-    if html:
-        write_whole(html, to_page(executed.notebook))
-    if arguments.json:
-        write_whole(arguments.json, executed.to_json())
+    with signals_held() as held:  # until all is written
+        executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
+                                 allow_installs=arguments.allow_installs, **options)
+        content = nbformat.writes(executed.notebook) + "\n"  # half a pair as an escape
+        write_whole(output, content.encode("utf-8", "backslashreplace"))
+        if html:
+            write_whole(html, to_page(executed.notebook))
+        if arguments.json:
+            write_whole(arguments.json, executed.to_json())
     print(executed)
     print(printable(" ".join(["written:", *filter(None, (output, html, arguments.json))])))
-    if executed.stopped is not None and executed.stopped.signal is not None:
-        return 128 + executed.stopped.signal  # as a shell reports it
+    if held.came:
+        return 128 + held.came[0]  # as a shell reports it
     return 0 if executed.ok else 1
 
 
