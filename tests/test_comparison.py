@@ -203,7 +203,7 @@ def lines(text):
 
 
 def test_any_texts_are_compared(lesson):
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None,
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None,
               suppress_health_check=list(HealthCheck))
     @given(texts, texts, st.booleans(), st.booleans())
     def one(stored, fresh, exact, other_logf):

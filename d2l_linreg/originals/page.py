@@ -69,6 +69,8 @@ def _tame(output: nbformat.NotebookNode) -> None:
             content = base64.b64encode(content.encode("utf-8", "replace")).decode()
         sizes = "".join(f' {name}="{size}"' for name, size in _sizes(output, picture).items())
         kept["text/html"] = f'<img alt="" src="data:{picture};base64,{content.strip()}"{sizes}>'
+    if not kept:
+        kept["text/plain"] = f"({', '.join(output.data) or 'nothing'}: left out of this page)"
     output.data, output.metadata = nbformat.from_dict(kept), nbformat.NotebookNode()
 
 
