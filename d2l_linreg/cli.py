@@ -19,7 +19,7 @@ from .compat.eras import ERAS, TODAY
 from .engines import ENGINES
 from .errors import ArgumentError, DivergenceError
 from .files import check_writable, write_whole
-from .terminal import Terminated, ended_by_signals, lasting_output
+from .terminal import Terminated, ended_by_signals, lasting_output, printable
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -315,8 +315,9 @@ def _run(arguments: Namespace) -> int:
         import nbformat
 
         from .originals import execution
+        from .originals.kernel import signals_held
         if html:
-            from nbconvert import HTMLExporter
+            from .originals.page import to_page
     except ImportError as error:
         raise ImportError(f"{error}; `run` needs the extra notebooks: pip install "
                           "'.[notebooks]'") from error
@@ -328,18 +329,18 @@ def _run(arguments: Namespace) -> int:
         from .contexts import as_context
 
         as_context(arguments.ctx)
-    executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
-                             allow_installs=arguments.allow_installs, **options)
-    written = _all_written(
-        lambda: write_whole(output, nbformat.writes(executed.notebook) + "\n"),
-        *[lambda: write_whole(arguments.json, executed.to_json())] if arguments.json else [],
-        *[lambda: write_whole(html, HTMLExporter().from_notebook_node(executed.notebook)[0])]
-        if html else [])
+    with signals_held() as held:  # until all is written
+        executed = execution.run(path, arguments.era, arguments.ctx, timeout=arguments.timeout,
+                                 allow_installs=arguments.allow_installs, **options)
+        written = _all_written(
+            lambda: write_whole(output, nbformat.writes(executed.notebook) + "\n"),
+            *[lambda: write_whole(arguments.json, executed.to_json())] if arguments.json else [],
+            *[lambda: write_whole(html, to_page(executed.notebook))] if html else [])
     print(executed)
     if written:
-        print("written:", *filter(None, (output, html, arguments.json)))
-    if executed.stopped is not None and executed.stopped.signal is not None:
-        return 128 + executed.stopped.signal  # as a shell reports it
+        print(printable(" ".join(["written:", *filter(None, (output, html, arguments.json))])))
+    if held.came:
+        return 128 + held.came[0]  # as a shell reports it
     return 0 if written and executed.ok else 1
 
 
@@ -379,7 +380,7 @@ def _notebooks(arguments: Namespace) -> int:
     for target, path in targets.items():
         with open(path, encoding="utf-8") as file:
             write_whole(target, file.read())
-    print(*targets, sep="\n")
+    print(*map(printable, targets), sep="\n")
     return 0
 
 

@@ -2,9 +2,11 @@
 import _thread
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -117,3 +119,28 @@ def ended_by_signals(*names: str) -> Iterator[None]:
         sys.unraisablehook = hook_before
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def printable(text: str) -> str:
+    r"""Show what would steer a terminal, or turn its text round, as Python's escapes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Newlines, tabs, and all that is seen, as they were.
+
+    Examples
+    --------
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    return re.sub(r"[^\n\t -~]", _shown, text)
+
+
+def _shown(character: re.Match[str]) -> str:
+    of_no_width = unicodedata.category(character[0]) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return character[0].encode("unicode_escape").decode() if of_no_width else character[0]

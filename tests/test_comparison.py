@@ -1,10 +1,15 @@
 """Each output of a cell is compared, by its kind, and what cannot come out again is left out."""
+import time
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made import cell, raised, returned, said, shown
 
 from d2l_linreg.compat.streams import seeded, stream
 from d2l_linreg.originals import outputs
 from d2l_linreg.originals.comparison import compare, with_consequences
+from d2l_linreg.originals.evidence import way_of
 from d2l_linreg.originals.installs import NOT_RUN
 from d2l_linreg.originals.shuffles import figures_of_training, lesson_of
 from d2l_linreg.settings import NOTEBOOKS
@@ -177,6 +182,54 @@ def test_other_draws_than_a_lessons_are_none():
         arrays = [stream("np").normal(shape) for shape in ((1000, 3), (1000,), (3, 1))]
     assert lesson_of(NOTEBOOKS["d2l"], arrays) is None
     assert lesson_of(NOTEBOOKS["d2l"], []) is None
+
+
+# Whatever was stored or is printed
+
+numbers = st.one_of(st.from_regex(r"[-+]?[0-9]{0,3}\.?[0-9]{0,6}([eE][-+]?[0-9]{0,5})?",
+                                  fullmatch=True),
+                    st.sampled_from(["nan", "-inf", "1.0000e+999", "1.0000e-999", "0.1e+99999",
+                                     "1e5.3", "\u0663.\u06641111", "1.2.3", "epoch", "loss", "\x85",
+                                     "\u2028"]))
+texts = st.one_of(
+    st.lists(numbers, max_size=6).map(" ".join),
+    st.tuples(st.integers(1, 3), numbers).map("epoch {0[0]}, loss {0[1]}".format),
+    st.lists(numbers, min_size=3, max_size=3).map(
+        "epoch 1, loss {0[0]}\nepoch 2, loss {0[1]}\nepoch 3, loss {0[2]}".format))
+
+
+def lines(text):
+    return [line.rstrip() for line in text.rstrip().split("\n")]
+
+
+def test_any_texts_are_compared(lesson):
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None,
+              suppress_health_check=list(HealthCheck))
+    @given(texts, texts, st.booleans(), st.booleans())
+    def one(stored, fresh, exact, other_logf):
+        comparison = compared(stored + "\n", fresh + "\n", [lesson], exact, other_logf)
+        same = lines(stored) == lines(fresh) != [""]
+        assert (comparison.verdict == "identical") == same
+        way_of({1: [("seed", 0, False), ("normal", "nd", (50,), 0, 1)]}, stored)
+
+    one()
+
+
+@pytest.mark.parametrize("text", ["7" * 100_000, "7." * 20_000, "x " * 20_000, "1.2345 " * 5000])
+def test_long_texts_are_compared_at_once(text):
+    begun = time.process_time()
+    assert compared(text, text).verdict == "identical"
+    assert compared(text, text + "1").verdict == "different"
+    way_of({1: [("normal", "nd", (50,), 0, 1)]}, text)
+    assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize("ends", ["\f", "\v", "\x85", "\u2028", "\x1c"])
+def test_other_ends_of_lines_than_a_newline_are_characters(ends):
+    assert compared(f"a{ends}b\n", "a\nb\n").verdict == "other layout"
+    assert compared(f"{NOT_RUN}a{ends}b\n", f"{NOT_RUN}a{ends}b\n").verdict is None
+    error = raised("ValueError", f"a{ends}b\nc")
+    assert outputs.error(cell("", error)) == f"ValueError: a{ends}b"
 
 
 # Roots

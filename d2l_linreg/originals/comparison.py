@@ -19,11 +19,13 @@ from ..reproduction.figures import (
 from ..reproduction.monte_carlo import ALPHA
 from ..settings import NOTEBOOKS
 from . import outputs
+from .evidence import last_digit
 from .installs import NOT_RUN
-from .notebook_files import without_magic
+from .notebook_files import UNREADABLE, parsed, without_magic
 from .shuffles import Lesson, figures_of_training
 
 LAYOUT, ANOTHER_SHUFFLE, NEW, FAILED = "other layout", "another shuffle", "new", "failed"
+MOST_LINES, WIDEST = 200, 200  # that are shown of an output; the files hold it whole
 VERDICTS = (IDENTICAL, LAYOUT, TO_ROUNDING, ANOTHER_SHUFFLE, NEW, DIFFERENT, FAILED)
 
 
@@ -67,7 +69,8 @@ class Comparison:
         """What to say of it: its verdict, and both texts side by side where they differ."""
         if self.root is not None or self.verdict in (None, NEW) and not self.reason:
             return []
-        told = f"cell {self.cell}: " + ": ".join(filter(None, (self.verdict, self.reason)))
+        told = f"cell {self.cell}: " + ": ".join(filter(None, (
+            self.verdict, _cut(self.reason or "", 5 * WIDEST))))
         if self.consequences:
             told += f"; and so cell{'s' * (len(self.consequences) > 1)} "
             told += ", ".join(map(str, self.consequences))
@@ -82,10 +85,18 @@ class Comparison:
 
 def _side_by_side(stored: str, fresh: str) -> list[str]:
     rows = [("stored", "now"), ("------", "---")]
-    rows += itertools.zip_longest(stored.splitlines(), fresh.splitlines(), fillvalue="")
+    left, right = ([_cut(line, WIDEST) for line in text.split("\n", MOST_LINES)[:MOST_LINES]]
+                   for text in (stored, fresh))
+    rows += itertools.zip_longest(left, right, fillvalue="")
+    if max(stored.count("\n"), fresh.count("\n")) >= MOST_LINES:
+        rows.append(("...", "..."))
     width = max(len(left) for left, _ in rows)
     return [f"    {left.ljust(width)} {' ' if left == right else '|'} {right}"
             for left, right in rows]
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[:width - 3] + "..."
 
 
 def compare(number: int, was: nbformat.NotebookNode | None, now: nbformat.NotebookNode, *,
@@ -119,7 +130,7 @@ def compare(number: int, was: nbformat.NotebookNode | None, now: nbformat.Notebo
         return Comparison(number, DIFFERENT, then, fresh or "no error",
                           "the error that was stored no longer occurs")
     if NOT_RUN in fresh:
-        lines = fresh.splitlines()
+        lines = fresh.split("\n")
         fresh = "\n".join(line for line in lines if not line.startswith(NOT_RUN))
         skipped = "; ".join(
             line.removeprefix(NOT_RUN) for line in lines if line.startswith(NOT_RUN))
@@ -178,6 +189,9 @@ def _nearly(was: str, now: str) -> bool:
 def _another_shuffle(stored: str, different: Sequence[Figure], training: tuple | None,
                      lessons: dict[str, Lesson]) -> tuple[float | None, str] | None:
     """The p-value, if there is one, of what hangs on the shuffle, and what to say of it."""
+    if not all(abs(float(figure)) < 1e9 and last_digit(figure) > -30  # no training's figures
+               for figure in printed_figures(stored)):
+        return None
     if training is not None:
         own, names = training
         if own.name not in lessons:
@@ -234,8 +248,8 @@ def _bound(source: str) -> set[str]:
     """The names that a cell's code binds at its top level."""
     code = without_magic(source)
     try:
-        tree = ast.parse(code)
-    except SyntaxError:  # what looks like a name that is bound
+        tree = parsed(code)
+    except UNREADABLE:  # what looks like a name that is bound
         return set(re.findall(r"\b(?:def |class |import )?([^\W\d]\w*)\s*(?=[,=(:]|$)", code, re.M))
     names = {alias.asname or alias.name.partition(".")[0] for node in ast.walk(tree)
              if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}

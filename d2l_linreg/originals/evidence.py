@@ -12,7 +12,8 @@ from ..compat.streams import started
 
 MOST_NUMBERS = 2**20  # that are drawn again; what is drawn after them tells nothing
 MOST_RUNS = 3  # of the first cell that draws, before its numbers were stored
-PRINTED = re.compile(r"-?\d+\.\d{4,}(?:e[-+]\d+)?")  # a number of four decimals or more
+# A number of four decimals or more
+PRINTED = re.compile(r"-?(?<!\d)\d+\.\d{4,}(?:e[-+]\d{1,3})?", re.ASCII)
 
 Event = tuple[Any, ...]  # a seed or a draw, as `compat.streams` notes it
 Events = Mapping[int, Sequence[Event]]  # by the number of the cell
@@ -135,16 +136,17 @@ def _found(numbers: Sequence[str], arrays: Sequence[numpy.ndarray]) -> list[tupl
     To the last digit and two ulp, as `logf`s differ that much.
     """
     printed = numpy.array(numbers, "float64")
-    half = numpy.array([10.0 ** last_digit(number) / 2 for number in numbers])
+    half = numpy.array([half_digit(number) for number in numbers])
     half += numpy.abs(printed) * 2.0**-22
     found = []
     for array in arrays:
         values = array.ravel()
         by_size = numpy.argsort(values[:-1])
-        for i in range(len(printed) - 1):
-            low, high = numpy.searchsorted(
-                values[:-1], [printed[i] - half[i], printed[i] + half[i]], sorter=by_size)
-            found += [(numbers[i], values[at]) for at in by_size[low:high]
+        with numpy.errstate(invalid="ignore"):  # of numbers beyond floats
+            low, high = (numpy.searchsorted(values[:-1], near[:-1], sorter=by_size)
+                         for near in (printed - half, printed + half))
+        for i in numpy.flatnonzero(low < high):
+            found += [(numbers[i], values[at]) for at in by_size[low[i]:high[i]]
                       if abs(values[at + 1] - printed[i + 1]) <= half[i + 1]]
     return found
 
@@ -153,6 +155,11 @@ def last_digit(number: str) -> int:
     """The power of ten that a printed number's last digit counts."""
     mantissa, _, exponent = number.partition("e")
     return int(exponent or 0) - len(mantissa.partition(".")[2])
+
+
+def half_digit(number: str) -> float:
+    """Half of what a printed number's last digit counts; infinite where that is beyond floats."""
+    return float(f"5e{last_digit(number) - 1}")
 
 
 def _printing(found: Sequence[tuple[str, Any]]) -> str | None:

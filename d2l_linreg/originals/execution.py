@@ -15,6 +15,7 @@ from ..contexts import num_gpus
 from ..reproduction.environment import shortfalls
 from ..reproduction.figures import compare_cell, other_words
 from ..settings import NOTEBOOKS, era_of
+from ..terminal import printable
 from . import notebook_files, outputs
 from .comparison import FAILED, VERDICTS, Comparison, compare, with_consequences
 from .evidence import PRINTED, Event, Way, data_cell, draws, way_of
@@ -68,7 +69,7 @@ class Execution:
             lines += comparison.lines
         if self.stopped is not None:
             lines.append(f"not run to its end: {self.stopped}")
-        return "\n".join([*lines, "", *self._table()])
+        return printable("\n".join([*lines, "", *self._table()]))
 
     def _table(self) -> list[str]:
         """How many cells have each verdict, in columns."""

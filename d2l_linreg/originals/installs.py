@@ -49,9 +49,9 @@ class _Refusal(ast.NodeTransformer):
                     name in _SCRIPTS and _INSTALLER.match(line)):
                 return _said(f"%{name} {line}", call)
             case "run_cell_magic", [name, _, cell] if name in _SCRIPTS:
-                call.args[2] = ast.copy_location(ast.Constant("".join(
-                    f"echo {shlex.quote(NOT_RUN + line.strip())}\n" if _INSTALLER.match(line)
-                    else line for line in cell.splitlines(keepends=True))), call)
+                call.args[2] = ast.copy_location(ast.Constant("\n".join(
+                    f"echo {shlex.quote(NOT_RUN + line.strip())}" if _INSTALLER.match(line)
+                    else line for line in cell.split("\n"))), call)
         return call
 
 

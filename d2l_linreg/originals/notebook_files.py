@@ -2,6 +2,7 @@
 import ast
 import json
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any
 
 import nbformat
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from nbformat import v4
+from nbformat.v4.rwbase import rejoin_lines
 
 from ..errors import ArgumentError
 
-_INPUT = re.compile(r"python3?\b|\{\.python\s+\.input\b")
-_OUTPUT = re.compile(r"\{\.json\s+\.output\b")
+# How a fence is marked: python, py, ipython3, Python, {.python .input n=1}, {python}
+_INPUT = re.compile(r"\s*(\{\s*\.?)?i?py(thon)?3?(?![\w-])", re.IGNORECASE)
+_OUTPUT = re.compile(r"\s*\{\s*\.json\s+\.output\b")
+_MOST_NESTED = 100  # lists and tables in a file: what goes deeper, Python cannot copy or write
 _FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX", "paddle": "Paddle",
                "mindspore": "MindSpore", "keras": "Keras"}
 
@@ -37,7 +42,7 @@ def read(path: str) -> nbformat.NotebookNode:
         If the file holds neither a notebook nor a cell of Python.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # some editors put a mark before it
     except UnicodeDecodeError as error:
         raise ArgumentError(f"{path!r} is not text in UTF-8: {error}") from error
     is_notebook = path.endswith(".ipynb")
@@ -46,24 +51,40 @@ def read(path: str) -> nbformat.NotebookNode:
             warnings.simplefilter("ignore")  # of cells without an id, which are given one
             notebook = nbformat.reads(text, as_version=4) if is_notebook else from_markdown(text)
             nbformat.validate(notebook, relax_add_props=True)
+        _check(notebook)
     except Exception as error:  # of several kinds, by what is broken
         what = "Jupyter notebook" if is_notebook else "notebook in Markdown"
-        raise ArgumentError(f"{path!r} is not a {what}: {error}") from error
+        told = str(error).partition("\n")[0][:300]  # jsonschema's go on with all that there is
+        raise ArgumentError(f"{path!r} is not a {what}: {told or type(error).__name__}") from error
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         raise ArgumentError(f"{path!r} holds no cell of Python; give an .ipynb file, or Markdown "
                             "with fenced python")
     for cell in notebook.cells:
-        cell.setdefault("id", v4.new_raw_cell().id)
+        if "id" not in cell or notebook.nbformat_minor < 5:  # which knew of none
+            cell.id = v4.new_raw_cell().id
     notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
     return notebook
+
+
+def _check(notebook: nbformat.NotebookNode) -> None:
+    """See that a notebook can be copied, sent to a kernel and written; a ValueError if not."""
+    level = [notebook]
+    for _ in range(_MOST_NESTED):
+        level = [inner for outer in level if isinstance(outer, (dict, list))
+                 for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    if level:
+        raise ValueError(f"something in it is nested more than {_MOST_NESTED} deep")
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source.encode()  # which half of a surrogate pair cannot be
 
 
 def from_markdown(text: str) -> nbformat.NotebookNode:
     """Make a notebook of Markdown.
 
-    A fence marked `python`, or notedown's `{.python .input}`, is a code cell. Its output is
-    the indented block that follows it, or the outputs in notedown's `{.json .output}` fence.
-    All else is text.
+    A fence marked `python`, `py`, `ipython` or the like, or notedown's `{.python .input}`, is a
+    code cell, also in a list or a quotation. Its output is the indented block that follows it, or
+    the outputs in notedown's `{.json .output}` fence. All else is text.
 
     Parameters
     ----------
@@ -73,17 +94,31 @@ def from_markdown(text: str) -> nbformat.NotebookNode:
     -------
     nbformat.NotebookNode
     """
-    lines = text.splitlines()
+    parser = MarkdownIt("commonmark")
+    state = StateCore(text, parser, {})
+    parser.core.process(state)
+    lines = state.src.split("\n")  # as the parser counts them; Python knows other ends of lines
+    items: list[list[int]] = []  # of lists, around a token: their first lines, and those after them
     cells, prose_from, code = [], 0, None
 
     def end_prose(line: int) -> None:
-        prose = "\n".join(lines[prose_from:line]).strip()
-        if prose:
-            cells.append(v4.new_markdown_cell(prose))
+        prose = "\n".join(lines[prose_from:line])
+        if items and items[0][0] < prose_from:  # what is left of an item stands by itself
+            prose = textwrap.dedent(prose)
+        if prose.strip():
+            cells.append(v4.new_markdown_cell(prose.strip("\n")))
 
-    for token in MarkdownIt("commonmark").parse(text):
-        if token.level > 0 or token.map is None:
+    for token in state.tokens:
+        if token.type == "list_item_close":
+            start, end = items[-1]
+            if start < prose_from:
+                end_prose(end)
+                prose_from = end
+            items.pop()
+        if token.map is None:
             continue
+        if token.type == "list_item_open":
+            items.append(token.map)
         is_input = token.type == "fence" and _INPUT.match(token.info)
         is_outputs = token.type == "fence" and _OUTPUT.match(token.info)
         if is_input:
@@ -100,22 +135,18 @@ def from_markdown(text: str) -> nbformat.NotebookNode:
             continue
         prose_from = token.map[1]
     end_prose(len(lines))
-    return v4.new_notebook(cells=cells)
+    return rejoin_lines(v4.new_notebook(cells=cells))
 
 
 def _output(output: dict[str, Any]) -> nbformat.NotebookNode:
-    """An output as notedown writes it, complete, its texts in one piece."""
+    """An output as notedown writes it, complete."""
     if output.setdefault("output_type", "stream") == "execute_result":
         output.setdefault("execution_count", None)
     if output["output_type"] == "stream":
         output.setdefault("name", "stdout")
     if "data" in output:
         output.setdefault("metadata", {})
-    made = nbformat.from_dict(output)
-    for texts in (made, made.get("data", {})):
-        texts.update({key: "".join(text) for key, text in texts.items()
-                      if key in ("text", "text/plain") and isinstance(text, list)})
-    return made
+    return nbformat.from_dict(output)
 
 
 def check_language(notebook: nbformat.NotebookNode) -> None:
@@ -132,13 +163,16 @@ def check_language(notebook: nbformat.NotebookNode) -> None:
     """
     for number, code in _code(notebook):
         try:
-            ast.parse(code)
+            parsed(code)
         except SyntaxError as error:
             if "Missing parentheses in call to 'print'" in str(error):
+                line = (error.text or "").strip()[:80]
                 raise ArgumentError(
-                    f"cell {number} has a print of Python 2: {(error.text or '').strip()!r}. The "
+                    f"cell {number} has a print of Python 2: {line!r}. The "
                     "notebook is for Python 2; make it one for Python 3, as by 2to3, or say --as "
                     "with an era to run what else there is") from None
+        except UNREADABLE:
+            continue
     names = imports(notebook)
     modules = {name.partition(".")[0] for name in names}
     others = {module for module in (*modules, *(name.partition(".")[2] for name in names
@@ -166,8 +200,8 @@ def imports(notebook: nbformat.NotebookNode) -> set[str]:
     names: set[str] = set()
     for _, code in _code(notebook):
         try:
-            tree = ast.parse(code)
-        except SyntaxError:  # other magic; its imports cannot be told
+            tree = parsed(code)
+        except UNREADABLE:  # other magic; its imports cannot be told
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
@@ -186,5 +220,15 @@ def _code(notebook: nbformat.NotebookNode) -> Iterator[tuple[int, str]]:
 
 def without_magic(source: str) -> str:
     """A cell's code but for lines of magic."""
-    return "\n".join(line for line in source.splitlines()
+    return "\n".join(line for line in source.split("\n")
                      if not line.lstrip().startswith(("%", "!")))
+
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # as Python says of code
+
+
+def parsed(code: str) -> ast.Module:
+    """The tree of some code, without a word on its style; one of UNREADABLE if it has none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code)

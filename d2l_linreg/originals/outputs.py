@@ -37,7 +37,7 @@ def printed(cell: nbformat.NotebookNode) -> str:
             if html is not None and _OBJECT.fullmatch(plain or "<_ object>"):
                 plain = _text_of(html)
             text += plain + "\n" if plain and not _FIGURE.fullmatch(plain) else ""
-    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+    return "\n".join(line.rstrip() for line in text.rstrip().split("\n"))
 
 
 def _text_of(html: str) -> str:
@@ -51,7 +51,7 @@ def error(cell: nbformat.NotebookNode) -> str | None:
     raised = [output for output in cell.outputs if output.output_type == "error"]
     if not raised:
         return None
-    lines = [line.strip() for line in str(raised[0].evalue).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(raised[0].evalue).split("\n") if line.strip()]
     if not lines:
         return raised[0].ename
     last = lines[-1].removeprefix("MXNetError: ")  # MXNet's come with a traceback of their own

@@ -11,13 +11,13 @@ from ..reproduction import monte_carlo
 from ..reproduction.figures import printed_figures
 from ..reproduction.replication import Replicates, descend
 from ..settings import NOTEBOOKS, Notebook
-from .evidence import last_digit
+from .evidence import half_digit
 
 RUNS = monte_carlo.MIN_RUNS
 NEAR = 0.05  # to the true parameters, for what is printed to be learned ones
 _PARAMETERS, _ERRORS = ["w[0]", "w[1]", "b"], ["error in w[0]", "error in w[1]", "error in b"]
 
-_FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
+_FIGURE = re.compile(r"-?(?<!\d)\d+\.\d+(?:e[-+]\d+)?")
 
 
 def figures_of_training(text: str) -> tuple[Notebook, list[str]] | None:
@@ -35,7 +35,7 @@ def figures_of_training(text: str) -> tuple[Notebook, list[str]] | None:
     figures : list of str
         Names of the published figures whose places its own have.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     for own in NOTEBOOKS.values():
         names = _named_lines(own)
         if lines and all(_words(line) in names for line in lines):
@@ -47,7 +47,7 @@ def _named_lines(own: Notebook) -> dict[str, list[str]]:
     cell = published.document(own.name)["cells"][-1]
     names = iter(cell["figures"])
     return {_words(line): [next(names) for _ in printed_figures(line)]
-            for line in cell["text"].splitlines()}
+            for line in cell["text"].split("\n")}
 
 
 def _words(line: str) -> str:
@@ -129,7 +129,7 @@ class Lesson:
     def holds(self, figures: Sequence[str]) -> bool:
         """Whether printed figures are all values of these data, as those of a mini-batch are."""
         numbers = numpy.array(figures, "float64")
-        half = numpy.array([10.0 ** last_digit(figure) / 2 for figure in figures])
+        half = numpy.array([half_digit(figure) for figure in figures])
         half += 2.0**-21 * (1 + numpy.abs(numbers))  # as labels' arithmetic rounds in several ways
         return any((numpy.searchsorted(values, numbers - half)
                     < numpy.searchsorted(values, numbers + half)).all()

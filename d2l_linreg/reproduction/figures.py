@@ -1,6 +1,7 @@
 """Published numbers beside reproduced ones, and the verdict on each."""
 import math
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,8 +13,8 @@ VERDICTS = IDENTICAL, RECOVERED, TO_ROUNDING, DIFFERENT = (
     "identical", "identical (recovered shuffle)", "to rounding", "different")
 
 # A number in any form, and one that a notebook computed: the others count epochs, or are shapes.
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\b(?:nan|inf)\b)")
-_FIGURE = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?|^\d+$", re.MULTILINE)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\b(?:nan|inf)\b)", re.ASCII)
+_FIGURE = re.compile(r"-?(?<!\d)\d+\.\d+(?:e[-+]\d{1,3})?|^\d+$", re.MULTILINE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def other_words(was: str, now: str) -> str | None:
 def _places(text: str) -> list[int]:
     """Which of the numbers in a published text are figures."""
     starts = [number.start() for number in _NUMBER.finditer(text)]
-    return [starts.index(figure.start()) for figure in _FIGURE.finditer(text)]
+    return [bisect(starts, figure.start()) - 1 for figure in _FIGURE.finditer(text)]
 
 
 def rounding_bound(notebook: str, figure: str, value: str) -> Decimal:
