@@ -44,7 +44,7 @@ def test_just_the_kernels_seen_to_be_exact_leave_no_excuse(kernel, machine):
     machine(kernel=kernel)
     found = environment.shortfalls("cpu")
     assert len(found) == (kernel not in EXACT)
-    assert all(str(kernel) in line or "does not tell" in line for line in found)
+    assert all((kernel or "does not tell") in line for line in found)
 
 
 # What mxnet.__version__ is in the wheels of 1.7.0.post2, 1.8.0.post0, 1.9.0, 1.9.1 and others
