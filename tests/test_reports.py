@@ -5,8 +5,6 @@ import os
 import re
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
-from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
 import matplotlib
@@ -14,6 +12,7 @@ import numpy
 import pytest
 from chromium import chromium, needed
 from markdown_it import MarkdownIt
+from page import Page
 from scatter import INSIDE, PUBLISHED, inside_frame, overlap
 
 from d2l_linreg import d2l, published, reproduce
@@ -66,44 +65,6 @@ def failed(run):
     return replace(run, notebooks=(first, replace(
         notebook, result=None, cells=(*cells, replace(last, reproduced=None, reason=ODD)),
         joint=replace(notebook.joint, p_value=None, reason=ODD), replicates=None)))
-
-
-class Page(HTMLParser):
-    """Of a page: its tags, its addresses, its pictures, and the text in some of its elements."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.addresses, self.images, self.marked_outputs = [], [], {}, []
-        self.texts = {tag: [] for tag in ("pre", "mark", "td", "th", "p", "figcaption", "style")}
-        self.open = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.tags.append(tag)
-        self.addresses += [attributes[name] for name in ("src", "href", "data", "action", "srcset",
-                                                         "poster", "background")
-                           if name in attributes]
-        if tag == "img":
-            self.images[attributes["alt"]] = unquote_to_bytes(attributes["src"])
-        if tag in self.texts:
-            self.texts[tag].append("")
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in self.open:
-            self.open.remove(tag)
-
-    def handle_data(self, data):
-        for tag in set(self.open):
-            self.texts[tag][-1] += data
-        if {"pre", "mark"} <= set(self.open):
-            self.marked_outputs.append(data)
-
-    @property
-    def outputs(self):
-        return [text[1:] for text in self.texts["pre"]]  # a browser drops a newline that leads
 
 
 @pytest.fixture(scope="module")
@@ -304,6 +265,32 @@ def test_junit_counts_its_cases_and_failures(fresh, number):
 def test_junit_names_mxnets_version(fresh):
     for suite in junit(fresh):
         assert suite.find("properties/property[@name='mxnet']").get("value") == fresh.mxnet
+
+
+TOLD = {"device": "gpu(7)", "BLAS kernel": "Kernel 8", "CPU": "has 9 registers", "logf": "of 1999"}
+
+
+@pytest.mark.parametrize("form", [str, reports.to_json, reports.to_junit, reports.to_markdown,
+                                  reports.to_html], ids=lambda form: form.__name__)
+def test_every_report_tells_on_what_its_run_ran_not_what_is_here_now(form, fresh):
+    assert set(TOLD) < set(fresh.environment)
+    elsewhere = replace(fresh, environment={**fresh.environment, **TOLD},
+                        shortfalls=("The abacus rounds.",))
+    report = form(elsewhere).replace("\\", "")
+    assert all(value in report for value in TOLD.values())
+    here = [fresh.environment[name] for name in ("device", "BLAS kernel", "CPU", "logf")]
+    assert not [value for value in here if re.search(rf"(?<!@){re.escape(value)}", report)]
+    if form in (reports.to_json, reports.to_html):
+        assert "The abacus rounds." in report and "Nothing here keeps" not in report
+    if form == reports.to_junit:
+        for suite in ElementTree.fromstring(report):
+            assert {name: suite.find(f"properties/property[@name='{name}']").get("value")
+                            for name in TOLD} == TOLD
+
+
+def test_what_ran_is_one_line_of_the_summary(fresh):
+    (line,) = [line for line in fresh.summary.splitlines() if line.startswith("device: ")]
+    assert line == "; ".join(f"{name}: {fresh.environment[name]}" for name in TOLD) + "."
 
 
 def test_junit_fails_for_figures_that_are_unusual_together(fresh):

@@ -12,6 +12,7 @@ from d2l_linreg.cli import main
 from d2l_linreg.reproduction import reports
 from d2l_linreg.reproduction.figures import compare_cell, other_words
 from d2l_linreg.reproduction.reproduce import judged
+from d2l_linreg.settings import NOTEBOOKS
 
 CELLS = [(notebook, cell) for notebook in published.NOTEBOOKS
          for cell in published.document(notebook)["cells"]]
@@ -101,7 +102,8 @@ def with_texts(notebook, texts):
     """A notebook's reproduction, had its cells printed other texts."""
     cells = tuple(replace(cell, reproduced=text, reason=other_words(cell.published, text))
                   for cell, text in zip(notebook.cells, texts, strict=True))
-    return replace(notebook, cells=cells, figures=judged(cells, exact=True))
+    return replace(notebook, cells=cells,
+                   figures=judged(NOTEBOOKS[notebook.notebook], cells, exact=True))
 
 
 def with_text(run, name, number, text):

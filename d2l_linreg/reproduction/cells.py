@@ -1,6 +1,6 @@
 """What the cells of a notebook print now."""
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from .figures import DIFFERENT, compare_cell, other_words
 BY_STEPS = "autograd"  # the engine that takes the notebook's own steps
 
 Value = TypeVar("Value")
+Output = tuple[str | None, str | None]  # what a cell prints, or else why it does not
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Cell:
     reason: str | None = None
 
 
-def fresh_cells(own: Notebook, ctx: mx.Context,
-                exact: bool) -> tuple[list[Cell], TrainResult | None]:
-    """Have a notebook's functions print all that was published.
+def fresh_outputs(own: Notebook, ctx: mx.Context,
+                  exact: bool) -> tuple[dict[str, Output], TrainResult | None]:
+    """Have a notebook's functions print what its cells printed, whose texts are not read here.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def fresh_cells(own: Notebook, ctx: mx.Context,
 
     Returns
     -------
-    cells : list of Cell
-        In the notebook's order.
+    outputs : dict of str to (str or None, str or None)
+        By the names of the cells, what each prints, or else why it fails.
     result : TrainResult or None
         What training by the notebook's own steps came to; None if it failed.
     """
@@ -67,32 +68,35 @@ def fresh_cells(own: Notebook, ctx: mx.Context,
         with mx.cpu(), seeded(own.seed):
             return own.vocabulary.own_data(own.num_examples)
 
-    document = published.document(own.name)
-    rows = document["minibatch_rows"]
+    rows = published.document(own.name)["minibatch_rows"]
     others = numpy.setdiff1d(numpy.arange(own.num_examples), rows)
     texts = own.vocabulary.outputs(data, own.settings.batch_size, [*rows, *others])
     result, failure = attempt(lambda: train(own.name, ctx=ctx, engine=BY_STEPS, verbose=False))
+    outputs = {name: attempt(text) for name, text in texts.items()}
+    outputs["training"] = (None, failure) if result is None else attempt(
+        functools.partial(_agreed, result, ctx, exact))
+    return outputs, result
+
+
+def held_against(own: Notebook, outputs: Mapping[str, Output]) -> list[Cell]:
+    """Put beside each text that was published the one that is printed now."""
     cells = []
-    for cell in document["cells"]:
-        if cell["cell"] != "training":
-            text, reason = attempt(texts[cell["cell"]])
-        elif result is None:
-            text, reason = None, failure
-        else:
-            text, reason = attempt(functools.partial(_agreed, result, cell, ctx, exact))
+    for cell in published.document(own.name)["cells"]:
+        text, reason = outputs.get(cell["cell"], (None, "nothing prints it"))
         if text is not None:
             reason = other_words(cell["text"], text)
         cells.append(Cell(own.name, cell["cell"], cell["text"], text, reason))
-    return cells, result
+    return cells
 
 
-def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context, exact: bool) -> str:
+def _agreed(result: TrainResult, ctx: mx.Context, exact: bool) -> str:
     """The training lines by the notebook's own steps, if every engine agrees with them.
 
     On a CPU "compiled" must print the same, and so must "native" where MXNet's arithmetic is that
     of then; else within `rounding_bound`.
     """
     by_steps, on_cpu = result.transcript, ctx.device_type == "cpu"
+    cell = dict(published.document(result.notebook)["cells"][-1], text=by_steps)
     for engine in ENGINES:
         if engine == BY_STEPS or engine == "native" and not (on_cpu and has_native()):
             continue
@@ -100,7 +104,7 @@ def _agreed(result: TrainResult, cell: dict[str, Any], ctx: mx.Context, exact: b
         same = exact if engine == "native" else on_cpu
         agree = printed == by_steps if same else all(
             figure.verdict != DIFFERENT for figure in compare_cell(
-                result.notebook, dict(cell, text=by_steps), printed))
+                result.notebook, cell, printed))
         if not agree:
             ours, its = next(pair for pair in zip(
                 by_steps.splitlines(), printed.splitlines(), strict=True) if pair[0] != pair[1])

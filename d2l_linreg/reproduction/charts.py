@@ -105,7 +105,7 @@ def curve(figures: Sequence[printed.Figure], losses: numpy.ndarray | None, every
         axes.plot(time, numpy.divide(reproduced, unit), color=BLUE, label="reproduced")
         axes.plot(time, numpy.divide(published, unit), "o", color="black", fillstyle="none",
                   label="published")
-        axes.set_xticks(time[::-(-len(time) // 5)])
+        axes.set_xticks(time[::-(-len(time) // 5) or 1])
     panels[0].set(yscale="log", ylabel="loss")
     panels[0].legend()
     if losses is not None:

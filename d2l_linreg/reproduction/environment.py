@@ -1,6 +1,7 @@
 """What this machine runs on, and what in it keeps the published numbers from being exact."""
 import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -8,6 +9,7 @@ import numpy
 from .. import __version__
 from ..compat.cpu import ARM, cpu_has_fma
 from ..compat.mxnet import EXACT_KERNELS, blas_kernel, mx
+from ..compat.streams import seeded, stream
 from ..contexts import as_context, num_gpus
 from ..gpu_builds import build_for, gpus
 from .installed import which_mxnet
@@ -15,9 +17,17 @@ from .installed import which_mxnet
 # Releases, as mxnet.__version__ names them, seen to print all 67 figures as published.
 EXACT_MXNET = ("1.7.0", "1.8.0", "1.9.0", "1.9.1")
 
+# Of what `describe` tells, what the last digits hang on
+DECISIVE = ("device", "BLAS kernel", "CPU", "logf")
 
-def describe() -> dict[str, str]:
-    """Versions, which MXNet this is and from where, platform, BLAS kernel, contexts and GPUs.
+
+def describe(ctx: Any = "auto") -> dict[str, str]:
+    """Versions, which MXNet this is and from where, platform, and all on which last digits hang.
+
+    Parameters
+    ----------
+    ctx : str or mxnet.Context, default "auto"
+        Where training is done.
 
     Returns
     -------
@@ -34,10 +44,25 @@ def describe() -> dict[str, str]:
         "CPU": "ARM, which has fused multiply-add" if ARM else (
             f"{'has' if cpu_has_fma() else 'lacks'} AVX2 and FMA"),
         "BLAS kernel": blas_kernel() or "unknown (this MXNet does not tell)",
-        "contexts": f"cpu, {num_gpus()} GPUs; auto is {as_context('auto')}",
+        "logf": _logf(),
+        "device": f"{as_context(ctx)}{', which is auto' if ctx == 'auto' else ''}",
+        "contexts": f"cpu, {num_gpus()} GPUs",
         **{f"GPU {number}": f"{name}, compute capability {capability}: {build_for(capability)}"
            for number, (name, capability) in enumerate(gpus())},
     }
+
+
+def decisive(environment: Mapping[str, str]) -> str:
+    """In one line, on what the last digits hang, of what `describe` told."""
+    return "; ".join(f"{name}: {environment[name]}" for name in DECISIVE)
+
+
+def _logf() -> str:
+    """Whose logarithm is in the notebooks' random numbers."""
+    library = " ".join(platform.libc_ver()).strip() or "C library"
+    with seeded(0):
+        return (f"of glibc {stream('np').drawing.logf}, computed by d2l_linreg itself, not by this "
+                f"machine's {library}")
 
 
 def shortfalls(ctx: Any = "auto") -> list[str]:

@@ -76,10 +76,11 @@ def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
     Yields
     ------
     Figure
-        Without a reproduced value if the text holds more or fewer numbers than was published.
+        Without a reproduced value if the text holds more or fewer numbers than was published. A
+        figure without a name, or a name without a figure, is left out: whoever counts will see.
     """
     numbers, printed = (_NUMBER.findall(words or "") for words in (cell["text"], text))
-    for name, place in zip(cell["figures"], _places(cell["text"]), strict=True):
+    for name, place in zip(cell["figures"], _places(cell["text"]), strict=False):
         was, reason = numbers[place], None
         now = printed[place] if len(printed) == len(numbers) else None
         verdict = DIFFERENT

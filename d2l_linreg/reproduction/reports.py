@@ -13,7 +13,6 @@ from matplotlib import style
 from .. import published
 from ..settings import NOTEBOOKS
 from . import charts
-from .environment import describe, shortfalls
 from .figures import DIFFERENT, Figure
 from .monte_carlo import ALPHA, ORDINARY, false_alarm_rate
 from .reproduce import NotebookReproduction, Reproduction
@@ -70,16 +69,15 @@ def to_html(reproduction: Reproduction) -> str:
     """
     with style.context(["default", {"svg.hashsalt": "d2l_linreg"}]):
         return _printable(page_template().render(
-            reproduction=reproduction, differences=differences, environment=describe(),
-            shortfalls=shortfalls(), time=time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-            band=charts.BAND, alpha=ALPHA, false_alarm_rate=false_alarm_rate,
-            notebooks=list(map(_shown, reproduction.notebooks))))
+            reproduction=reproduction, differences=differences,
+            time=time.strftime("%Y-%m-%d %H:%M", time.gmtime()), band=charts.BAND, alpha=ALPHA,
+            false_alarm_rate=false_alarm_rate, notebooks=list(map(_shown, reproduction.notebooks))))
 
 
 def to_junit(reproduction: Reproduction) -> str:
     """JUnit's XML: a suite for each notebook, a case for each figure, picture and joint verdict.
 
-    A cell that fails, or prints other words, has a case, too.
+    A cell that fails, or prints other words, has a case, too, and so has a wrong number of figures.
 
     Parameters
     ----------
@@ -90,18 +88,19 @@ def to_junit(reproduction: Reproduction) -> str:
     str
         XML.
     """
-    environment = describe()
     suites = ElementTree.Element("testsuites", name="d2l-linreg reproduce")
     for fresh in reproduction.notebooks:
         name = fresh.notebook
         suite = ElementTree.SubElement(suites, "testsuite", name=name, errors="0", skipped="0",
                                        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()))
         properties = ElementTree.SubElement(suite, "properties")
-        for key, value in environment.items():
+        for key, value in reproduction.environment.items():
             ElementTree.SubElement(properties, "property", name=key, value=value)
         cases = [(figure.figure, figure.verdict != DIFFERENT, _told(figure))
                  for figure in fresh.figures]
         cases.append(("picture", fresh.picture.verdict != DIFFERENT, fresh.picture.told))
+        if fresh.miscounted is not None:
+            cases.append(("number of figures", False, fresh.miscounted))
         cases += [(f"cell {cell.cell}", False, cell.reason) for cell in fresh.cells
                   if cell.reason is not None]
         if fresh.joint is not None:
@@ -196,19 +195,22 @@ def _shown(fresh: NotebookReproduction) -> dict[str, Any]:
     result: Any = fresh.result
     replicates = fresh.replicates
     losses = [f for f in fresh.figures if f.figure.startswith(("loss", "moving average"))]
-    errors = [float(f.published) for f in fresh.figures if f.figure.startswith("error")]
-    # Where no final errors were published the reproduced run's own are marked.
-    marks: Any = errors or ([*result.w_error, result.b_error] if result else [None] * 3)
-    marked = "published" if errors else "reproduced"
+    parameters = "w[0]", "w[1]", "b"
+    marks = {f.figure.removeprefix("error in "): float(f.published) for f in fresh.figures
+             if f.figure.startswith("error")}
+    marked = "published" if marks else "reproduced"
+    if not marks and result:  # the reproduced run's own
+        marks = dict(zip(parameters, [*result.w_error, result.b_error], strict=True))
     histograms, band = [], None
     if replicates is not None:
-        band = replicates.moving_losses if own.averages_every else replicates.epoch_losses
+        over_shuffles = zip(parameters, [*replicates.w_error.T, replicates.b_error], strict=True)
         histograms = [
-            (parameter, mark, charts.svg(charts.histogram(
-                over_shuffles, mark, marked, "true minus estimated " + parameter)))
-            for parameter, mark, over_shuffles in zip(
-                ("w[0]", "w[1]", "b"), marks, [*replicates.w_error.T, replicates.b_error],
-                strict=True)]
+            (parameter, marks.get(parameter), charts.svg(charts.histogram(
+                errors, marks.get(parameter), marked, "true minus estimated " + parameter)))
+            for parameter, errors in over_shuffles]
+        # over the published losses, if none is lost
+        if fresh.miscounted is None:
+            band = replicates.moving_losses if own.averages_every else replicates.epoch_losses
     return dict(
         document, name=own.name, figures=fresh.figures, cells=fresh.cells, joint=fresh.joint,
         picture=fresh.picture,

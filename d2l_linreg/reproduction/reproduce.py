@@ -15,8 +15,8 @@ from ..settings import NOTEBOOKS, Notebook, known
 from ..training.result import TrainResult
 from ..training.train import train
 from . import monte_carlo
-from .cells import Cell, attempt, fresh_cells, has_native
-from .environment import shortfalls
+from .cells import Cell, Output, attempt, fresh_outputs, has_native, held_against
+from .environment import decisive, describe, shortfalls
 from .figures import DIFFERENT, IDENTICAL, VERDICTS, Figure, compare_cell
 from .monte_carlo import ORDINARY, Joint
 from .pictures import Picture, compare_picture
@@ -55,19 +55,34 @@ class NotebookReproduction:
     replicates: Replicates | None = field(default=None, repr=False, compare=False)
     witness: int | None = None
 
+    @property
+    def miscounted(self) -> str | None:
+        """In one line, that more or fewer figures are judged than were published; else None."""
+        judged, all_there = len({f.figure for f in self.figures}), published.FIGURES[self.notebook]
+        return None if judged == all_there else f"{judged} figures are judged, not {all_there}"
+
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A fresh run of the notebooks, with the version of MXNet that it ran on.
+    """A fresh run of the notebooks, with what it ran on.
 
     Attributes
     ----------
-    mxnet : str
     notebooks : tuple of NotebookReproduction
+    environment : dict of str to str
+        What `environment.describe` told when it ran.
+    shortfalls : tuple of str
+        What `environment.shortfalls` told: what kept its figures from being exact.
     """
 
-    mxnet: str
     notebooks: tuple[NotebookReproduction, ...]
+    environment: dict[str, str] = field(compare=False)
+    shortfalls: tuple[str, ...]
+
+    @property
+    def mxnet(self) -> str:
+        """The version of MXNet."""
+        return self.environment["mxnet"]
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -97,8 +112,9 @@ class Reproduction:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is different, figure, cell or picture, and none together are unusual."""
-        return (bool(self.figures) and all(f.verdict != DIFFERENT for f in self.figures)
+        """Whether all is there, no figure, cell or picture different, and none unusual together."""
+        return (all(notebook.miscounted is None for notebook in self.notebooks)
+                and all(f.verdict != DIFFERENT for f in self.figures)
                 and all(cell.reason is None for cell in self.cells)
                 and all(picture.verdict != DIFFERENT for picture in self.pictures)
                 and all(joint.verdict == ORDINARY for joint in self.joint))
@@ -107,17 +123,21 @@ class Reproduction:
     def summary(self) -> str:
         """What is identical, what differs but figures, and where these lie among other shuffles."""
         counts = Counter(figure.verdict for figure in self.figures)
-        verdicts = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+        verdicts = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v]) or "none"
         identical = sum(counts[v] for v in VERDICTS if v.startswith(IDENTICAL))
-        lines = [", ".join([f"{identical} of {len(self.figures)} printed figures",
+        all_there = sum(published.FIGURES[notebook.notebook] for notebook in self.notebooks)
+        lines = [", ".join([f"{identical} of {all_there} printed figures",
                             *map(str, self.pictures)]) + f" identical on MXNet {self.mxnet}.",
                  f"Of the figures {verdicts}.",
+                 *(f"{notebook.notebook}: {notebook.miscounted}." for notebook in self.notebooks
+                   if notebook.miscounted is not None),
                  *(f"{cell.notebook} {cell.cell}: {cell.reason}." for cell in self.cells
                    if cell.reason is not None),
                  *(f"{picture.notebook} picture: {picture.told}." for picture in self.pictures
                    if picture.verdict == DIFFERENT),
                  *(["MXNet rounds otherwise here; the same steps in the arithmetic of then: "
-                    f"{self.witness} of {len(self.figures)}."] if self.witness is not None else []),
+                    f"{self.witness} of {all_there}."] if self.witness is not None else []),
+                 decisive(self.environment) + ".",
                  "The recovered shuffles were found by search; they are not the authors' own.",
                  *map(str, self.joint)]
         if self.joint:
@@ -127,18 +147,24 @@ class Reproduction:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The same as JSON: `ok`, `mxnet`, `figures`, `cells`, `pictures`, `joint`, `runs`.
+        """The same as JSON.
 
-        `reason`, `percentile` and `witness` are there where they are not None. In `cells` are those
-        with a `reason`; in `runs`, for each notebook that could be trained, the sha256 of its data
-        and of their order.
+        It holds `ok`, `mxnet`, `environment`, `shortfalls`, `miscounted`, `figures`, `cells`,
+        `pictures`, `joint` and `runs`. `reason`, `percentile` and `witness` are there where they
+        are not None. In `cells` are those with a `reason`; in `miscounted` those notebooks of which
+        more or fewer figures are judged than were published; in `runs`, for each notebook that
+        could be trained, the sha256 of its data and of their order.
         """
         def known_of(part: Figure | Cell | Picture | Joint) -> dict[str, Any]:
             return {key: value for key, value in asdict(part).items()
                     if key not in ("reason", "percentile") or value is not None}
 
         return json.dumps({
-            "ok": self.ok, "mxnet": self.mxnet, "figures": list(map(known_of, self.figures)),
+            "ok": self.ok, "mxnet": self.mxnet, "environment": self.environment,
+            "shortfalls": self.shortfalls,
+            "miscounted": {notebook.notebook: notebook.miscounted for notebook in self.notebooks
+                           if notebook.miscounted is not None},
+            "figures": list(map(known_of, self.figures)),
             "cells": [known_of(cell) for cell in self.cells if cell.reason is not None],
             "pictures": [dict(known_of(picture), verdict=picture.verdict)
                          for picture in self.pictures],
@@ -198,39 +224,43 @@ def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
         raise ArgumentError(f"runs is {runs}; a percentile needs at least {monte_carlo.MIN_RUNS}, "
                             "or 0 leaves them out")
     ctx = as_context(ctx)
-    exact = not shortfalls(ctx)
+    kept_from = tuple(shortfalls(ctx))
     with printing_of_2019():
-        return Reproduction(mx.__version__, tuple(
-            _reproduced(NOTEBOOKS[name], ctx, exact, runs) for name in names))
+        notebooks = tuple(_reproduced(NOTEBOOKS[name], ctx, not kept_from, runs) for name in names)
+    return Reproduction(notebooks, describe(ctx), kept_from)
 
 
 def _reproduced(own: Notebook, ctx: mx.Context, exact: bool, runs: int) -> NotebookReproduction:
     """A fresh run of one notebook."""
     with numpy_semantics(own.numpy_semantics):
-        cells, result = fresh_cells(own, ctx, exact)
-    witness = None if exact or not has_native() else _witness(own, cells)
-    fresh = NotebookReproduction(own.name, judged(cells, exact), tuple(cells),
-                                 compare_picture(own), result, witness=witness)
+        outputs, result = fresh_outputs(own, ctx, exact)
+    cells = held_against(own, outputs)
+    fresh = NotebookReproduction(
+        own.name, judged(own, cells, exact), tuple(cells), compare_picture(own), result,
+        witness=None if exact or not has_native() else _witness(own, outputs))
     return _among(fresh, runs) if runs else fresh
 
 
-def _witness(own: Notebook, cells: list[Cell]) -> int:
+def _witness(own: Notebook, outputs: dict[str, Output]) -> int:
     """How many figures are as published if the engine "native" prints those of training."""
-    text, _ = attempt(lambda: train(own.name, ctx="cpu", engine="native", verbose=False).transcript)
-    figures = judged([*cells[:-1], replace(cells[-1], reproduced=text)], exact=True)
+    training = attempt(
+        lambda: train(own.name, ctx="cpu", engine="native", verbose=False).transcript)
+    figures = judged(own, held_against(own, dict(outputs, training=training)), exact=True)
     return sum(figure.verdict.startswith(IDENTICAL) for figure in figures)
 
 
-def judged(cells: Sequence[Cell], exact: bool) -> tuple[Figure, ...]:
+def judged(own: Notebook, cells: Sequence[Cell], exact: bool) -> tuple[Figure, ...]:
     """The figures in all cells of a notebook, each with its verdict; see `compare_cell`."""
     return tuple(figure for cell, was in zip(
-        cells, published.document(cells[0].notebook)["cells"], strict=True)
-        for figure in compare_cell(cell.notebook, was, cell.reproduced, exact))
+        cells, published.document(own.name)["cells"], strict=True)
+        for figure in compare_cell(own.name, was, cell.reproduced, exact))
 
 
 def _among(fresh: NotebookReproduction, runs: int) -> NotebookReproduction:
     """The run, with its training figures' places among replicates."""
-    first = -len(published.document(fresh.notebook)["cells"][-1]["figures"])  # of the trained
+    trained = [name for cell in published.document(fresh.notebook)["cells"]
+               if cell["cell"] == "training" for name in cell["figures"]]
+    first = len(fresh.figures) - len(trained)
     transcript = [figure.published for figure in fresh.figures[first:]]
 
     def judge() -> tuple[Replicates, list[float], float]:

@@ -47,7 +47,7 @@ TESTS = {
     "as_published": "eras", "draws": "eras", "execution": "evidence", "installs": "kernel",
     "outputs": "comparison", "shuffles": "comparison", "stand_ins": "eras",
     # reproduction
-    "cells": "reproduction", "environment": "reproduction", "figures": "verdicts",
+    "cells": "reproduction", "figures": "verdicts",
     "installed": "cli", "reproduce": "verdicts",
     # training
     "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
