@@ -1,12 +1,16 @@
 """Examples in files larger than memory: the same training, in little memory, and checked."""
+import hashlib
 import json
 import sys
 
 import numpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from d2l_linreg import DataError, DivergenceError, train
 from d2l_linreg.training import examples
+from d2l_linreg.training.given import check_mapped, fingerprint
 
 N, BATCH, ROWS = 1000, 8, 96  # rows to a block: 12 batches
 
@@ -126,6 +130,31 @@ def test_bad_files_are_refused_before_any_work(X, y, message, tmp_path):
     numpy.save(str(tmp_path / "y.npy"), y)
     with pytest.raises(DataError, match=message):
         train(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"))
+
+
+BEYOND = 40000  # rows: a file's are checked 16,384 at a time
+ROW = st.sampled_from([0, 16383, 16384, 32767, 32768, BEYOND - 1]) | st.integers(0, BEYOND - 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROW, st.sampled_from(["data", "labels"]), st.sampled_from([numpy.nan, -numpy.inf, 1e300]))
+def test_whichever_row_of_a_file_is_bad_it_is_refused(row, which, bad):
+    arrays = {"data": numpy.zeros((BEYOND, 2)), "labels": numpy.zeros(BEYOND)}
+    arrays[which][row] = bad
+    with pytest.raises(DataError, match=f"^{which} (holds|reaches)"):
+        check_mapped(arrays["data"], arrays["labels"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROW, st.sampled_from(["float32", ">f8", "int16"]))
+def test_whichever_row_of_the_data_is_another_so_is_their_sum(row, kind):
+    array = numpy.random.RandomState(0).standard_normal((BEYOND, 2)).astype(kind)
+    other = array.copy()
+    other[row, 1] += 1
+    for one in (array, other):
+        expected = hashlib.sha256(f"{one.shape} {one.dtype}".encode() + one.tobytes())
+        assert fingerprint(one) == expected.hexdigest()
+    assert fingerprint(array) != fingerprint(other)
 
 
 @pytest.mark.parametrize("text", ["1,2\n", ""])
