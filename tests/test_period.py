@@ -1,4 +1,5 @@
 """as_published: MXNet as it was then, and afterwards as it was before."""
+import inspect
 import itertools
 import random
 import sys
@@ -55,6 +56,25 @@ def test_each_name_of_2017_draws_what_mxnet_0_11_drew(normal, uniform, of_2017):
                     now = draw(loc, second, shape)
                     assert now.shape == shape and isinstance(now, mx.nd.NDArray)
                     assert (now.asnumpy() == was).all()
+
+
+@pytest.mark.parametrize("module, name", [
+    (module, name) for module in (mx.nd.random, mx.random, mx.np.random, mx.nd)
+    for name in ("normal", "uniform", "random_normal", "random_uniform") if hasattr(module, name)])
+def test_arguments_by_their_place_are_those_by_their_names_in_mxnets_own_order(module, name):
+    values = dict(loc=1, scale=2, low=1, high=2, shape=(3, 5), size=(3, 5), ctx=mx.cpu(1),
+                  dtype="float32", out=None)
+    of_mxnet = inspect.signature(getattr(module, name)).parameters
+    names = list(itertools.takewhile(values.__contains__, of_mxnet))
+    assert len(names) >= 4
+    for count in range(len(names) + 1):
+        given, drawn = {name: values[name] for name in names[:count]}, []
+        for arguments, keywords in ((given.values(), {}), ((), given)):
+            with as_published("2018"), numpy_semantics(module is mx.np.random):
+                mx.random.seed(3)
+                array = getattr(module, name)(*arguments, **keywords)
+                drawn.append((array.asnumpy().tolist(), array.shape, str(array.ctx)))
+        assert drawn[0] == drawn[1]
 
 
 @pytest.mark.parametrize("uniform", [
