@@ -253,7 +253,8 @@ def examples(tmp_path):
      dict(path="n.ipynb", era="2018", ctx="cpu(2)", swapped_pairs=True, numpy_printing="1.13",
           timeout=7.5, allow_installs=True)),
     ("originals.execution.run", "run n.ipynb",
-     dict(path="n.ipynb", era="auto", swapped_pairs=False, allow_installs=False))])
+     dict(path="n.ipynb", era="auto", swapped_pairs=False, allow_installs=False))],
+    ids=["reproduce", "train", "train on two devices", "run", "run by default"])
 def test_each_option_reaches_what_does_the_work(
         function, command, expected, monkeypatch, tmp_path):
     def note(*arguments, **keywords):

@@ -86,6 +86,13 @@ def test_unusual_figures_fail_a_reproduction_whose_figures_are_all_identical(mon
     assert joint.verdict == "unusual" and "unusual among 1000 other shuffles" in str(faulty)
 
 
+def test_published_figures_are_held_against_as_many_shuffles_as_are_asked_for():
+    (found,) = reproduce("d2l", runs=1234).notebooks
+    assert len(found.replicates.figures) == found.joint.runs == 1234
+    assert found.joint.p_value == monte_carlo.p_value(
+        printed_figures(published.text("d2l", "training")), replicate("d2l", 1234).figures)
+
+
 def test_replicates_that_fail_fail_the_reproduction_with_the_reason(monkeypatch):
     def fail(seed):
         raise MemoryError("no room")
