@@ -10,7 +10,7 @@ import matplotlib
 import numpy
 import pytest
 from descent import initial, loop_in_float64, same, shuffles
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import d2l_linreg
@@ -243,7 +243,7 @@ def test_predictions_are_the_sums_of_weights_by_features_and_b(result):
         for row in result.features.tolist()], abs=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])  # shrinking draws for minutes
 @given(results(), st.integers(2, 50))
 def test_plot_shows_each_loss_each_point_and_the_line_where_they_belong(result, most):
     with patch("d2l_linreg.training.result.POINTS", most):
