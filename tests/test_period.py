@@ -207,6 +207,8 @@ def test_what_is_not_covered_is_plain_mxnet(notebook, draw):
 def test_what_plain_mxnet_refuses_is_refused():
     with as_published("straight_dope"), pytest.raises(mx.MXNetError, match="scale"):
         mx.nd.random_normal(loc=0, scale=-1, shape=(3,)).asnumpy()
+    with as_published("straight_dope"), pytest.raises(mx.MXNetError, match="shape"):
+        mx.nd.random_normal(shape=(1,), out=mx.nd.zeros((2,))).asnumpy()
 
 
 def shuffled(length):
