@@ -5,6 +5,7 @@ import sys
 
 import numpy
 import pytest
+from descent import initial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -176,3 +177,22 @@ def test_divergence_in_a_file_says_where(files):
     with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch 0"):
         train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, learning_rate=100,
               verbose=False)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_divergence_in_a_file_is_counted_in_the_batches_of_all_blocks(seed, tmp_path, monkeypatch):
+    # Seven blocks of nine rows, of which the last has four more: so one of its batches is short
+    numpy.save(str(tmp_path / "X.npy"), numpy.ones((67, 1), "float32"))
+    numpy.save(str(tmp_path / "y.npy"), numpy.full(67, 9, "float32"))
+    monkeypatch.setattr(examples, "BLOCK", 4 * 9)
+    with pytest.raises(DivergenceError) as raised:
+        train(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"), ctx="cpu",
+              batch_size=3, learning_rate=10, num_epochs=1, shuffle_seed=seed, verbose=False)
+    # As all features are 1, a step on m rows multiplies all residuals by 1 - 2 * 10 m / 3.
+    (w,), b = initial("d2l", 1)
+    residual, number = float(w) + float(b) - 9, 0
+    for block in numpy.random.RandomState(seed).permutation(7):
+        for m in [3, 3, 3, 3, 1] if block == 6 else [3, 3, 3]:
+            if residual ** 2 < 2.0**128:
+                residual, number = residual * (1 - 20 * m / 3), number + 1
+    assert f"at batch {number} of epoch 0" in str(raised.value)
