@@ -65,7 +65,8 @@ def driver(tmp_path, monkeypatch):
 
 # What each has is NVIDIA's to say, which builds have code for it their wheels': see gpu_builds.
 @pytest.mark.parametrize("name, capability, served", [
-    ("Tesla K80", "3.7", False), ("Tesla M60", "5.2", True), ("Tesla T4", "7.5", True),
+    ("Tesla K80", "3.7", False), ("GeForce GTX 750", "5.0", True),
+    ("Tesla M60", "5.2", True), ("Tesla T4", "7.5", True),
     ("NVIDIA A100-SXM4-40GB", "8.0", True), ("NVIDIA L4", "8.9", True),
     ("NVIDIA H100 80GB HBM3", "9.0", False), ("NVIDIA B200", "10.0", False),
     ("NVIDIA GeForce RTX 5090", "12.0", False)])

@@ -13,9 +13,9 @@ from made import cell, raised, returned, said, written
 
 from d2l_linreg.cli import main
 from d2l_linreg.compat.eras import ERAS
-from d2l_linreg.compat.streams import started
+from d2l_linreg.compat.streams import seeded, started, stream
 from d2l_linreg.originals import execution
-from d2l_linreg.originals.evidence import Way, way_of
+from d2l_linreg.originals.evidence import Way, last_digit, way_of
 
 ND = """\
 import random
@@ -246,6 +246,28 @@ def test_the_way_is_found_whichever_it_was(of, swapped_pairs, runs, seed, on_dev
     # Of `nd` since 2018 only `logf` differs, which twenty numbers need not show
     found = way_of(happened, stored, era if namespace == "nd" else None)
     assert (found.era, found.swapped_pairs, found.earlier_runs) == (era, swapped_pairs, runs)
+
+
+@pytest.mark.parametrize("number, digit", [
+    ("1.25", -2), ("-0.67765152", -8), ("4.0352345e-04", -11), ("1.5e+05", 4), ("7", 0)])
+def test_the_last_digit_of_a_number_counts_a_power_of_ten(number, digit):
+    assert last_digit(number) == digit
+
+
+@pytest.mark.parametrize("odd_ones", range(5))
+@pytest.mark.parametrize("printing", ["1.13", "1.16"])
+def test_numpy_is_told_by_most_of_the_numbers(printing, odd_ones):
+    """A number or two may be of another hand."""
+    forms = [lambda value: f"{value:.8f}".rstrip("0"), str]
+    with seeded(3):
+        drawn = stream("np").normal((60,))
+    telling = [value for value in drawn if forms[0](value) != forms[1](value)]
+    assert len(telling) > 20
+    form, other = forms if printing == "1.13" else reversed(forms)
+    odd = telling[:odd_ones]
+    stored = " ".join((other if value in odd else form)(value) for value in drawn)
+    found = way_of({1: [("seed", 3, False), ("normal", "np", (60,), 0, 1)]}, stored)
+    assert found.numpy_printing == printing
 
 
 def test_the_era_that_is_wanted_first_wins_only_where_numbers_leave_it_open():

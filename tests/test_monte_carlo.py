@@ -34,6 +34,13 @@ def test_p_value_is_the_rank_of_the_mahalanobis_distance():
         assert monte_carlo.p_value(transcript, pooled[:-1]) == rank / 201
 
 
+@pytest.mark.parametrize("p_value, verdict", [
+    (None, "unusual"), (0.0, "unusual"), (0.001, "unusual"), (0.01, "unusual"),  # up to 0.01
+    (0.011, "ordinary"), (1.0, "ordinary")])
+def test_unusual_is_up_to_the_limit(p_value, verdict):
+    assert monte_carlo.Joint("d2l", 1000, p_value).verdict == verdict
+
+
 def test_p_value_of_the_farthest_is_one_in_all():
     replicates = numpy.random.RandomState(0).standard_normal((1000, 3))
     assert monte_carlo.p_value(["9.0", "0.0", "0.0"], replicates) == 1 / 1001

@@ -102,6 +102,7 @@ def test_squares_are_exact_as_they_were(notebook):
             squares.backward()
             assert squares.asnumpy().tolist() == (x * x).tolist()
             assert array.grad.asnumpy().tolist() == (2 * x).tolist()
+            assert (array ** 2.0).asnumpy().tolist() == (x * x).tolist()
             assert (array ** 3).asnumpy() == pytest.approx(x ** 3, rel=1e-6)
             assert (array ** array).shape == array.shape
 
@@ -241,6 +242,19 @@ def test_all_else_is_shuffled_too(shuffles):
     thirty, thousand = shuffles
     assert thousand[4] not in thousand[:4] and thousand[0][10:20] != list(range(10, 20))
     assert list(range(30)) not in thirty
+
+
+@pytest.mark.parametrize("others", [
+    [f"{row}.png" for row in range(1000)], list(range(1, 1001)), list(range(999, -1, -1))],
+    ids=["names", "from 1", "backwards"])
+def test_a_thousand_others_are_shuffled_as_by_python(others):
+    outside, inside = list(others), list(others)
+    random.seed(5)
+    random.shuffle(outside)
+    with as_published("d2l"):
+        random.seed(5)
+        random.shuffle(inside)
+    assert inside == outside
 
 
 def test_an_ordinary_shuffle_follows_pythons_generator():
