@@ -218,7 +218,8 @@ def events(namespace="nd", seed=1, n=10000, in_one_cell=False):
     # a seed in the data cell itself: it draws the same again
     ("[ 1.3903209   1.98160267]", events(in_one_cell=True), None),
     ("[-0.67765152 0.03629481]", {}, None), ("-0.67765152", events(), None), ("", events(), None),
-    ("[-0.67765 0.03630]", events(seed=2), None), ("1 2 3", events(), None),
+    ("[-0.67765 0.03630]", events(seed=2), None), ("[-0.678 0.036]", events(), None),
+    ("1 2 3", events(), None),
     ("[-0.67765152 0.03629481]", {**events(), 3: [("normal", "nd", (2**30,), 0, 1)]},
      Way("2017", numpy_printing="1.13"))])
 def test_the_way_is_found(stored, drawn, way):
@@ -246,6 +247,18 @@ def test_the_way_is_found_whichever_it_was(of, swapped_pairs, runs, seed, on_dev
     # Of `nd` since 2018 only `logf` differs, which twenty numbers need not show
     found = way_of(happened, stored, era if namespace == "nd" else None)
     assert (found.era, found.swapped_pairs, found.earlier_runs) == (era, swapped_pairs, runs)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("runs, times", [(0, None), (1, "once"), (2, "2 times")])
+@pytest.mark.parametrize("printing", [None, "1.13", "1.16"])
+def test_a_way_is_told_with_all_that_is_not_its_eras(swapped, runs, times, printing):
+    told = str(Way("2018", swapped, runs, printing))
+    assert told.startswith("as MXNet of 2018 (1.0.0.post4 to 1.5): its stored numbers are of that")
+    assert ("each pair swapped, as on macOS and Windows" in told) == swapped
+    assert (f"had been run {times} before, and so it is here" in told) == bool(runs)
+    assert ("had been run" in told) == bool(runs)
+    assert ("printed as by NumPy" in told) == ("NumPy 1.13" in told) == (printing == "1.13")
 
 
 @pytest.mark.parametrize("number, digit", [
