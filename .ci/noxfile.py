@@ -279,6 +279,14 @@ def suite(session):
     session.run("pytest")
 
 
+@nox.session
+def mutation(session):
+    """Single faults, each of which must be caught: all, or those of --shard 1/4, --sample 10."""
+    session.install(ROOT + "[test]")
+    session.chdir(ROOT)
+    session.run("python", os.path.join("tests", "mutation", "run.py"), *session.posargs)
+
+
 @nox.session(python=False)
 def table(session):
     """Write matrix.md from matrix.json."""

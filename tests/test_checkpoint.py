@@ -1,10 +1,12 @@
 """Training that is killed, and goes on: the same bits as if nothing had been."""
+import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -13,7 +15,10 @@ from descent import same
 from forged import forged, parts
 
 from d2l_linreg import DataError, TrainResult, published, train
+from d2l_linreg.compat.mxnet import mx
+from d2l_linreg.distributed.group import Group
 from d2l_linreg.training import checkpoint
+from d2l_linreg.training.plan import make_plan
 
 KILLS = int(os.environ.get("KILLS", 8))
 
@@ -155,6 +160,18 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
             train(**dict(dict(data=(X, X[:, 0]), ctx="cpu", checkpoint=str(path), verbose=False),
                          **other))
     assert path.read_bytes() == kept
+
+
+def test_a_checkpoint_tells_kinds_and_numbers_of_devices_apart():
+    X, y = numpy.eye(3, dtype="float32"), numpy.ones(3, "float32")
+    plan = make_plan(
+        "d2l", data=(X, y), labels=None, ctx="cpu", learning_rate=None, num_epochs=None,
+        batch_size=None, shuffle_seed=None, order=None, engine="compiled", kvstore=None,
+        checkpoint="checkpoint")
+    groups = [tuple(map(device, range(count)))
+              for device in (mx.cpu, mx.gpu) for count in (1, 2, 3)]
+    runs = [replace(plan, group=Group(contexts, "local")).run((X, y)) for contexts in groups]
+    assert all(one != other for one, other in itertools.combinations(runs, 2))
 
 
 @pytest.mark.parametrize("other, message", [

@@ -1,5 +1,7 @@
 """The command line, as a process and as main()."""
 import hashlib
+import importlib
+import inspect
 import json
 import os
 import re
@@ -233,6 +235,39 @@ def examples(tmp_path):
     numpy.save(str(tmp_path / "X.npy"), X)
     numpy.save(str(tmp_path / "y.npy"), y)
     return tmp_path
+
+
+@pytest.mark.parametrize("function, command, expected", [
+    ("reproduction.reproduce.reproduce", "reproduce --notebook straight_dope --ctx cpu(2) "
+     "--runs 1234", dict(notebook="straight_dope", ctx="cpu(2)", runs=1234)),
+    ("training.train.train", "train straight_dope --data X.npy --labels y.npy --engine autograd "
+     "--ctx cpu(2) --kvstore local --learning-rate 0.25 --num-epochs 7 --batch-size 8 "
+     "--shuffle-seed 9 --checkpoint c",
+     dict(notebook="straight_dope", data="X.npy", labels="y.npy", engine="autograd", ctx="cpu(2)",
+          kvstore="local", learning_rate=0.25, num_epochs=7, batch_size=8, shuffle_seed=9,
+          checkpoint="c")),
+    ("training.train.train", "train --ctx cpu(0),cpu(1)",
+     dict(notebook="d2l", engine="compiled", ctx=["cpu(0)", "cpu(1)"])),
+    ("originals.execution.run", "run n.ipynb --as 2018 --ctx cpu(2) --swapped-pairs "
+     "--numpy-printing 1.13 --timeout 7.5 --allow-installs",
+     dict(path="n.ipynb", era="2018", ctx="cpu(2)", swapped_pairs=True, numpy_printing="1.13",
+          timeout=7.5, allow_installs=True)),
+    ("originals.execution.run", "run n.ipynb",
+     dict(path="n.ipynb", era="auto", swapped_pairs=False, allow_installs=False))],
+    ids=["reproduce", "train", "train on two devices", "run", "run by default"])
+def test_each_option_reaches_what_does_the_work(
+        function, command, expected, monkeypatch, tmp_path):
+    def note(*arguments, **keywords):
+        noted.update(signature.bind(*arguments, **keywords).arguments)
+        raise KeyboardInterrupt
+
+    module, _, name = f"d2l_linreg.{function}".rpartition(".")
+    signature, noted = inspect.signature(getattr(importlib.import_module(module), name)), {}
+    monkeypatch.setattr(importlib.import_module(module), name, note)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "n.ipynb").write_text("{}")
+    assert main(command.split()) == 130
+    assert {key: value for key, value in noted.items() if value is not None} == expected
 
 
 def test_train_on_a_table(examples, capsys):

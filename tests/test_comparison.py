@@ -1,5 +1,6 @@
 """Each output of a cell is compared, by its kind, and what cannot come out again is left out."""
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,8 @@ def compared(stored, fresh, lessons=(), exact=True, other_logf=False):
 
 
 @pytest.mark.parametrize("stored, fresh, verdict", [
-    ("1\n", "1\n", "identical"), ("1 \n\n", "1\n", "identical"), ("1\n", "2\n", "different"),
+    ("1\n", "1\n", "identical"), ("1 \n\n", "1\n", "identical"), ("1 \n2\n", "1\n2\n", "identical"),
+    ("1\n", "2\n", "different"),
     ([said("1\n"), said("2\n")], "1\n2\n", "identical"),  # in one piece or in several
     ([said("1\n"), said("w", "stderr")], "1\n", "identical"),
     ([returned("1")], [returned("1")], "identical"),
@@ -40,7 +42,16 @@ def compared(stored, fresh, lessons=(), exact=True, other_logf=False):
     ([shown(**{"text/plain": "<Figure size 252x180 with 1 Axes>", "image/png": "A"})],
      [shown(**{"text/plain": "<Figure size 350x250 with 1 Axes>", "image/svg+xml": "B"})], None),
     ([shown(**{"text/plain": "<matplotlib.figure.Figure at 0x7f1066f46e80>"})], [], None),
+    ([shown(**{"text/plain": "<AxesSubplot: >", "image/png": "A"})],
+     [shown(**{"text/plain": "<Axes: >", "image/png": "B"})], None),
     ([raised("ValueError", "no")], [raised("ValueError", "no")], "identical"),
+    ([raised("MXNetError", "Traceback (most recent call last):\n  File 'a.cc', line 1\n"
+             "MXNetError: Check failed: no")],
+     [raised("MXNetError", "Traceback (most recent call last):\n  File 'b.cc', line 2\n"
+             "MXNetError: Check failed: no")], "identical"),
+    ([raised("MXNetError", "Traceback (most recent call last):\nMXNetError: Check failed: no")],
+     [raised("MXNetError", "Traceback (most recent call last):\nMXNetError: Check failed: yes")],
+     "failed"),
     ([raised("ValueError", "no")], [raised("ValueError", "yes")], "failed"),
     ([raised("ValueError", "no")], [], "different"), ([], [raised("ValueError", "no")], "failed"),
     ("1", [said("1"), raised("ValueError", "no")], "failed"),
@@ -68,6 +79,13 @@ def test_what_cannot_come_out_again_is_left_out_and_no_more(stored, fresh, same)
     ("[ 2.5  0.5]", "[2.5 0.5]"), ("(1, 2)", "(1,\n 2)")])
 def test_a_mere_difference_in_layout_is_called_that(stored, fresh):
     assert compared(stored, fresh).verdict == "other layout"
+
+
+def test_what_differs_is_shown_with_what_was_stored_on_the_left():
+    header, *rows = compared("a 1.25\nb\n", "a 1.5\nb\n").lines
+    assert header == "cell 1: different: 1 of 1 figures"
+    assert [row.split() for row in rows] == [
+        ["stored", "|", "now"], ["------", "|", "---"], ["a", "1.25", "|", "a", "1.5"], ["b", "b"]]
 
 
 def test_figures_have_verdicts_of_their_own():
@@ -172,6 +190,38 @@ def test_one_small_number_that_differs_is_different(lesson):
     assert compared("loss 0.0005", "loss 0.0004", [lesson]).verdict == "different"
 
 
+def test_what_is_far_from_the_true_parameters_is_not_learned(lesson):
+    near = ["2.04", "-3.44", "4.16"]
+    assert lesson.learned(near) == ["w[0]", "w[1]", "b"]
+    for place, far in enumerate(("2.06", "-3.46", "4.14")):
+        assert lesson.learned([*near[:place], far, *near[place + 1:]]) is None
+    assert lesson.learned(["0.04", "-0.04", "0.049"]) == [
+        "error in w[0]", "error in w[1]", "error in b"]
+    assert lesson.learned(["0.04", "-0.06", "0.049"]) is None
+
+
+@pytest.mark.parametrize("times", [1, 10])
+@pytest.mark.parametrize("drawn", [1, 0.01])  # the noise as it was drawn: of scale 1 or scaled
+def test_rows_are_known_whichever_noise_an_edition_took(times, drawn, lesson):
+    noise = lesson.noise / 0.01 * drawn
+    known = replace(lesson, noise=noise)
+    labels = lesson.noiseless + 0.01 * times / drawn * noise
+    rows = [f"{number:.6f}" for number in (*lesson.features[:3].ravel(), *labels[:3])]
+    assert known.holds(rows)
+    assert not known.holds([*rows, f"{labels.max() + 1:.6f}"])
+
+
+def test_a_lesson_holds_what_was_drawn_as_it_was():
+    own = NOTEBOOKS["straight_dope"]
+    with seeded(1):
+        arrays = [stream("nd").normal(shape) for shape in ((10000, 2), (10000,), (2, 1), (1,))]
+    known = lesson_of(own, arrays)
+    assert (known.features == arrays[0]).all() and (known.noise == arrays[1]).all()
+    assert (known.w == arrays[2]).all() and (known.b == arrays[3]).all()
+    assert (lesson_of(own, arrays[:3]).b == [0]).all()
+    assert lesson_of(own, [arrays[0].ravel(), *arrays[1:]]) is None
+
+
 def test_a_mini_batch_of_other_data_is_different(lesson):
     assert compared(STORED[3].replace("0.47648698", "0.47648798"), FRESH[3],
                     [lesson]).verdict == "different"
@@ -249,6 +299,19 @@ def test_only_the_root_of_a_failure_gets_a_line():
         f"cell 1: failed: {errors[1]}; and so cells 2, 3", f"cell 4: failed: {errors[4]}",
         f"cell 5: failed: {errors[5]}; and so cells 6, 7"]
     assert not any(c.ok for c in judged)
+
+
+@pytest.mark.parametrize("binding", [
+    "f = 1", "def f():\n    return 1", "class f:\n    pass", "import os as f", "import f",
+    "from os import path as f", "f, g = 1, 2", "for f in ():\n    pass",
+    "with open('x') as f:\n    pass"])
+def test_a_failure_for_want_of_what_a_failed_cell_would_have_bound_is_its_consequence(binding):
+    errors = {1: ("ValueError", "no"), 2: ("NameError", "name 'f' is not defined")}
+    judged = with_consequences([
+        compare(number, cell(""), cell("", raised(*error)), exact=True, lessons={},
+                other_logf=False) for number, error in errors.items()],
+        {1: f"fail()\n{binding}", 2: "f"})
+    assert [c.root for c in judged] == [None, 1] and judged[0].consequences == (2,)
 
 
 def test_what_was_not_run_is_not_compared():

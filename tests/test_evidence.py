@@ -3,14 +3,19 @@
 A notebook of our own making for each era, with numbers that public copies of the lessons hold.
 """
 import json
+from dataclasses import replace
 
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made import cell, raised, returned, said, written
 
 from d2l_linreg.cli import main
+from d2l_linreg.compat.eras import ERAS
+from d2l_linreg.compat.streams import seeded, started, stream
 from d2l_linreg.originals import execution
-from d2l_linreg.originals.evidence import Way, way_of
+from d2l_linreg.originals.evidence import Way, last_digit, way_of
 
 ND = """\
 import random
@@ -213,7 +218,8 @@ def events(namespace="nd", seed=1, n=10000, in_one_cell=False):
     # a seed in the data cell itself: it draws the same again
     ("[ 1.3903209   1.98160267]", events(in_one_cell=True), None),
     ("[-0.67765152 0.03629481]", {}, None), ("-0.67765152", events(), None), ("", events(), None),
-    ("[-0.67765 0.03630]", events(seed=2), None), ("1 2 3", events(), None),
+    ("[-0.67765 0.03630]", events(seed=2), None), ("[-0.678 0.036]", events(), None),
+    ("1 2 3", events(), None),
     ("[-0.67765152 0.03629481]", {**events(), 3: [("normal", "nd", (2**30,), 0, 1)]},
      Way("2017", numpy_printing="1.13"))])
 def test_the_way_is_found(stored, drawn, way):
@@ -221,6 +227,60 @@ def test_the_way_is_found(stored, drawn, way):
     if way is not None and found is not None and found.numpy_printing is None:
         way = Way(way.era, way.swapped_pairs, way.earlier_runs)
     assert found == way
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([(era.name, namespace) for era in ERAS.values()
+                        for namespace in era.namespaces]),
+       st.booleans(), st.integers(0, 2), st.integers(0, 99), st.booleans())
+def test_the_way_is_found_whichever_it_was(of, swapped_pairs, runs, seed, on_device):
+    """By what a later cell drew, which hangs on all that was drawn before."""
+    era, namespace = of
+    drawing = replace(ERAS[era].drawing, swapped_pairs=swapped_pairs)
+    drawn = started(seed, drawing, on_device)[namespace]
+    for _ in range(runs + 1):
+        drawn.normal((25, 2))
+    drawn.uniform((7,))
+    stored = " ".join(f"{number:.8f}" for number in drawn.normal((20,)))
+    happened = {1: [("seed", seed, on_device)], 2: [("normal", namespace, (25, 2), 0, 1)],
+                3: [("uniform", namespace, (7,), 0, 1)], 4: [("normal", namespace, (20,), 0, 1)]}
+    # Of `nd` since 2018 only `logf` differs, which twenty numbers need not show
+    found = way_of(happened, stored, era if namespace == "nd" else None)
+    assert (found.era, found.swapped_pairs, found.earlier_runs) == (era, swapped_pairs, runs)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("runs, times", [(0, None), (1, "once"), (2, "2 times")])
+@pytest.mark.parametrize("printing", [None, "1.13", "1.16"])
+def test_a_way_is_told_with_all_that_is_not_its_eras(swapped, runs, times, printing):
+    told = str(Way("2018", swapped, runs, printing))
+    assert told.startswith("as MXNet of 2018 (1.0.0.post4 to 1.5): its stored numbers are of that")
+    assert ("each pair swapped, as on macOS and Windows" in told) == swapped
+    assert (f"had been run {times} before, and so it is here" in told) == bool(runs)
+    assert ("had been run" in told) == bool(runs)
+    assert ("printed as by NumPy" in told) == ("NumPy 1.13" in told) == (printing == "1.13")
+
+
+@pytest.mark.parametrize("number, digit", [
+    ("1.25", -2), ("-0.67765152", -8), ("4.0352345e-04", -11), ("1.5e+05", 4), ("7", 0)])
+def test_the_last_digit_of_a_number_counts_a_power_of_ten(number, digit):
+    assert last_digit(number) == digit
+
+
+@pytest.mark.parametrize("odd_ones", range(5))
+@pytest.mark.parametrize("printing", ["1.13", "1.16"])
+def test_numpy_is_told_by_most_of_the_numbers(printing, odd_ones):
+    """A number or two may be of another hand."""
+    forms = [lambda value: f"{value:.8f}".rstrip("0"), str]
+    with seeded(3):
+        drawn = stream("np").normal((60,))
+    telling = [value for value in drawn if forms[0](value) != forms[1](value)]
+    assert len(telling) > 20
+    form, other = forms if printing == "1.13" else reversed(forms)
+    odd = telling[:odd_ones]
+    stored = " ".join((other if value in odd else form)(value) for value in drawn)
+    found = way_of({1: [("seed", 3, False), ("normal", "np", (60,), 0, 1)]}, stored)
+    assert found.numpy_printing == printing
 
 
 def test_the_era_that_is_wanted_first_wins_only_where_numbers_leave_it_open():

@@ -12,6 +12,7 @@ import pytest
 from processes import environ
 
 import d2l_linreg
+from d2l_linreg.compat import remedies
 from d2l_linreg.compat.cpu import cpu_has_fma
 from d2l_linreg.compat.mxnet import blas_kernel, mx
 from d2l_linreg.compat.remedies import does_not_load
@@ -137,6 +138,19 @@ def test_a_native_library_that_does_not_load_says_what_is_true_of_the_platform(
         assert os.path.join(foreign_mxnet, "mxnet") in line
     else:
         assert "aarch64" not in line
+
+
+def test_the_remedy_is_of_the_library_that_is_missing_and_names_the_folder(monkeypatch):
+    monkeypatch.setattr(remedies, "ARM", False)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    needed = "/lib/libm.so.6: version `GLIBC_2.27' not found (required by /x/libgomp.so.1)"
+    assert "libgomp1" not in does_not_load(OSError(needed), "/x/mxnet/__init__.py")
+    assert "libgomp1" in does_not_load(OSError("libgomp.so.1: cannot open"), "/x/mxnet/__init__.py")
+    monkeypatch.setattr(remedies, "ARM", True)
+    origin = os.path.join("x", "mxnet", "__init__.py")
+    told = does_not_load(OSError("libarmpl_lp64_mp.so: cannot open shared object file"), origin)
+    assert f"in {os.path.dirname(origin)}, ln -s" in told
+    assert "in mxnet's folder, ln -s" in does_not_load(OSError("libamath.so"), None)
 
 
 def test_a_second_try_tells_the_same(foreign_mxnet):

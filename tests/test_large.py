@@ -1,12 +1,17 @@
 """Examples in files larger than memory: the same training, in little memory, and checked."""
+import hashlib
 import json
 import sys
 
 import numpy
 import pytest
+from descent import initial
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from d2l_linreg import DataError, DivergenceError, train
 from d2l_linreg.training import examples
+from d2l_linreg.training.given import check_mapped, fingerprint
 
 N, BATCH, ROWS = 1000, 8, 96  # rows to a block: 12 batches
 
@@ -128,6 +133,31 @@ def test_bad_files_are_refused_before_any_work(X, y, message, tmp_path):
         train(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"))
 
 
+BEYOND = 40000  # rows: a file's are checked 16,384 at a time
+ROW = st.sampled_from([0, 16383, 16384, 32767, 32768, BEYOND - 1]) | st.integers(0, BEYOND - 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROW, st.sampled_from(["data", "labels"]), st.sampled_from([numpy.nan, -numpy.inf, 1e300]))
+def test_whichever_row_of_a_file_is_bad_it_is_refused(row, which, bad):
+    arrays = {"data": numpy.zeros((BEYOND, 2)), "labels": numpy.zeros(BEYOND)}
+    arrays[which][row] = bad
+    with pytest.raises(DataError, match=f"^{which} (holds|reaches)"):
+        check_mapped(arrays["data"], arrays["labels"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROW, st.sampled_from(["float32", ">f8", "int16"]))
+def test_whichever_row_of_the_data_is_another_so_is_their_sum(row, kind):
+    array = numpy.random.RandomState(0).standard_normal((BEYOND, 2)).astype(kind)
+    other = array.copy()
+    other[row, 1] += 1
+    for one in (array, other):
+        expected = hashlib.sha256(f"{one.shape} {one.dtype}".encode() + one.tobytes())
+        assert fingerprint(one) == expected.hexdigest()
+    assert fingerprint(array) != fingerprint(other)
+
+
 @pytest.mark.parametrize("text", ["1,2\n", ""])
 def test_a_file_that_is_no_npy_is_refused(text, files, tmp_path):
     _, _, _, labels = files
@@ -147,3 +177,22 @@ def test_divergence_in_a_file_says_where(files):
     with pytest.raises(DivergenceError, match=r"at batch \d+ of epoch 0"):
         train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, learning_rate=100,
               verbose=False)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_divergence_in_a_file_is_counted_in_the_batches_of_all_blocks(seed, tmp_path, monkeypatch):
+    # Seven blocks of nine rows, of which the last has four more: so one of its batches is short
+    numpy.save(str(tmp_path / "X.npy"), numpy.ones((67, 1), "float32"))
+    numpy.save(str(tmp_path / "y.npy"), numpy.full(67, 9, "float32"))
+    monkeypatch.setattr(examples, "BLOCK", 4 * 9)
+    with pytest.raises(DivergenceError) as raised:
+        train(data=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.npy"), ctx="cpu",
+              batch_size=3, learning_rate=10, num_epochs=1, shuffle_seed=seed, verbose=False)
+    # As all features are 1, a step on m rows multiplies all residuals by 1 - 2 * 10 m / 3.
+    (w,), b = initial("d2l", 1)
+    residual, number = float(w) + float(b) - 9, 0
+    for block in numpy.random.RandomState(seed).permutation(7):
+        for m in [3, 3, 3, 3, 1] if block == 6 else [3, 3, 3]:
+            if residual ** 2 < 2.0**128:
+                residual, number = residual * (1 - 20 * m / 3), number + 1
+    assert f"at batch {number} of epoch 0" in str(raised.value)

@@ -34,6 +34,13 @@ def test_p_value_is_the_rank_of_the_mahalanobis_distance():
         assert monte_carlo.p_value(transcript, pooled[:-1]) == rank / 201
 
 
+@pytest.mark.parametrize("p_value, verdict", [
+    (None, "unusual"), (0.0, "unusual"), (0.001, "unusual"), (0.01, "unusual"),  # up to 0.01
+    (0.011, "ordinary"), (1.0, "ordinary")])
+def test_unusual_is_up_to_the_limit(p_value, verdict):
+    assert monte_carlo.Joint("d2l", 1000, p_value).verdict == verdict
+
+
 def test_p_value_of_the_farthest_is_one_in_all():
     replicates = numpy.random.RandomState(0).standard_normal((1000, 3))
     assert monte_carlo.p_value(["9.0", "0.0", "0.0"], replicates) == 1 / 1001
@@ -84,6 +91,13 @@ def test_unusual_figures_fail_a_reproduction_whose_figures_are_all_identical(mon
     assert all(figure.verdict != "different" for figure in faulty.figures) and not faulty.ok
     (joint,) = faulty.joint
     assert joint.verdict == "unusual" and "unusual among 1000 other shuffles" in str(faulty)
+
+
+def test_published_figures_are_held_against_as_many_shuffles_as_are_asked_for():
+    (found,) = reproduce("d2l", runs=1234).notebooks
+    assert len(found.replicates.figures) == found.joint.runs == 1234
+    assert found.joint.p_value == monte_carlo.p_value(
+        printed_figures(published.text("d2l", "training")), replicate("d2l", 1234).figures)
 
 
 def test_replicates_that_fail_fail_the_reproduction_with_the_reason(monkeypatch):

@@ -17,7 +17,7 @@ import pytest
 from d2l_linreg import as_published
 from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.compat.of_then import of_then
-from d2l_linreg.compat.printing import printing_of_2017, printing_of_2019
+from d2l_linreg.compat.printing import printing_of_2017, printing_of_2019, str_of_2019
 
 numpy_of_then = of_then(numpy)
 
@@ -205,6 +205,13 @@ def test_asscalar_is_else_what_it_was(scalar):
     assert moving == .01 * float(numpy.float32(.1)) and moving.dtype == numpy.float64
 
 
+def test_both_parts_of_divmod_are_scalars_of_then():
+    with as_published("2017"):
+        scalar = mx.nd.array([7.5]).asscalar()
+        for pair in (divmod(scalar, scalar), divmod(scalar, mx.nd.array([2]).asscalar())):
+            assert [(part * 0.1).dtype for part in pair] == ["float64", "float64"]
+
+
 def test_asscalar_is_numpys_own_again_afterwards():
     with as_published("straight_dope"):
         pass
@@ -250,3 +257,15 @@ assert reproduce("d2l", runs=0).ok
 with as_published("straight_dope"):
     print(numpy.float32([.1]))
 """) == "[ 0.1]\n"
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "int64"])
+def test_an_array_alone_is_told_as_inside_the_block_whatever_is_set(kind):
+    rng = numpy.random.RandomState(0)
+    for shape in ((1,), (3,), (40, 3), (1000,), (1001,), (2000,)):
+        for scale in (1e-6, 0.01, 1, 1e9):
+            array = (scale * rng.standard_normal(shape)).astype(kind)
+            with printing_of_2019():
+                expected = str(array)
+            with numpy.printoptions(precision=3, threshold=5, linewidth=30, suppress=True):
+                assert str_of_2019(array) == expected

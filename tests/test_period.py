@@ -1,4 +1,5 @@
 """as_published: MXNet as it was then, and afterwards as it was before."""
+import inspect
 import itertools
 import random
 import sys
@@ -57,6 +58,25 @@ def test_each_name_of_2017_draws_what_mxnet_0_11_drew(normal, uniform, of_2017):
                     assert (now.asnumpy() == was).all()
 
 
+@pytest.mark.parametrize("module, name", [
+    (module, name) for module in (mx.nd.random, mx.random, mx.np.random, mx.nd)
+    for name in ("normal", "uniform", "random_normal", "random_uniform") if hasattr(module, name)])
+def test_arguments_by_their_place_are_those_by_their_names_in_mxnets_own_order(module, name):
+    values = dict(loc=1, scale=2, low=1, high=2, shape=(3, 5), size=(3, 5), ctx=mx.cpu(1),
+                  dtype="float32", out=None)
+    of_mxnet = inspect.signature(getattr(module, name)).parameters
+    names = list(itertools.takewhile(values.__contains__, of_mxnet))
+    assert len(names) >= 4
+    for count in range(len(names) + 1):
+        given, drawn = {name: values[name] for name in names[:count]}, []
+        for arguments, keywords in ((given.values(), {}), ((), given)):
+            with as_published("2018"), numpy_semantics(module is mx.np.random):
+                mx.random.seed(3)
+                array = getattr(module, name)(*arguments, **keywords)
+                drawn.append((array.asnumpy().tolist(), array.shape, str(array.ctx)))
+        assert drawn[0] == drawn[1]
+
+
 @pytest.mark.parametrize("uniform", [
     lambda: mx.np.random.uniform(-1, 3, (3, 5)),
     lambda: mx.np.random.uniform(low=-1, high=3, size=(3, 5), dtype="float32"),
@@ -82,6 +102,7 @@ def test_squares_are_exact_as_they_were(notebook):
             squares.backward()
             assert squares.asnumpy().tolist() == (x * x).tolist()
             assert array.grad.asnumpy().tolist() == (2 * x).tolist()
+            assert (array ** 2.0).asnumpy().tolist() == (x * x).tolist()
             assert (array ** 3).asnumpy() == pytest.approx(x ** 3, rel=1e-6)
             assert (array ** array).shape == array.shape
 
@@ -187,6 +208,8 @@ def test_what_is_not_covered_is_plain_mxnet(notebook, draw):
 def test_what_plain_mxnet_refuses_is_refused():
     with as_published("straight_dope"), pytest.raises(mx.MXNetError, match="scale"):
         mx.nd.random_normal(loc=0, scale=-1, shape=(3,)).asnumpy()
+    with as_published("straight_dope"), pytest.raises(mx.MXNetError, match="shape"):
+        mx.nd.random_normal(shape=(1,), out=mx.nd.zeros((2,))).asnumpy()
 
 
 def shuffled(length):
@@ -219,6 +242,19 @@ def test_all_else_is_shuffled_too(shuffles):
     thirty, thousand = shuffles
     assert thousand[4] not in thousand[:4] and thousand[0][10:20] != list(range(10, 20))
     assert list(range(30)) not in thirty
+
+
+@pytest.mark.parametrize("others", [
+    [f"{row}.png" for row in range(1000)], list(range(1, 1001)), list(range(999, -1, -1))],
+    ids=["names", "from 1", "backwards"])
+def test_a_thousand_others_are_shuffled_as_by_python(others):
+    outside, inside = list(others), list(others)
+    random.seed(5)
+    random.shuffle(outside)
+    with as_published("d2l"):
+        random.seed(5)
+        random.shuffle(inside)
+    assert inside == outside
 
 
 def test_an_ordinary_shuffle_follows_pythons_generator():

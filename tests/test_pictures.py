@@ -14,9 +14,10 @@ import matplotlib.image
 import numpy
 import pytest
 from matplotlib import ft2font
+from matplotlib.axes import Axes
 from scatter import INSIDE, PUBLISHED, inside_frame, overlap
 
-from d2l_linreg import d2l, published, reproduce
+from d2l_linreg import as_published, d2l, published, reproduce
 from d2l_linreg.compat import streams
 from d2l_linreg.compat.pictures import pictures_of_then
 from d2l_linreg.compat.streams import seeded
@@ -74,6 +75,16 @@ assert before == state()
 """
     drawn = [float(limit) for limit in run_python(program).split()]
     assert drawn == pytest.approx(axes, abs=1e-4)
+
+
+# matplotlib 3.1 came in May 2019, and so between the eras
+@pytest.mark.parametrize("era, old", [("2017", True), ("late-2017", True), ("2018", True),
+                                      ("2020", False), ("today", False)])
+def test_pictures_are_old_before_matplotlib_3_1(era, old):
+    plain = Axes.scatter, Axes.get_tightbbox
+    with as_published(era):
+        assert ((Axes.scatter, Axes.get_tightbbox) != plain) == old
+    assert (Axes.scatter, Axes.get_tightbbox) == plain
 
 
 @pytest.mark.parametrize("seed, least, most", [(1, 0.99, 1), (2, 0, 0.85)])

@@ -62,6 +62,18 @@ def test_a_short_last_batch_is_the_notebook_s(notebook, own, batch_size):
     numpy.testing.assert_allclose(runs.w_error[1], own.vocabulary.TRUE_W - w, atol=1e-12)
 
 
+def test_figures_are_in_the_order_in_which_the_training_cell_prints_them(notebook):
+    runs = replicate(notebook, runs=2, seed=3)
+    names = published.document(notebook)["cells"][-1]["figures"]
+    for run, figures in enumerate(runs.figures):
+        values = {"error in w[0]": runs.w_error[run, 0], "error in w[1]": runs.w_error[run, 1],
+                  "error in b": runs.b_error[run],
+                  **{f"loss, epoch {i + 1}": loss for i, loss in enumerate(runs.epoch_losses[run])}}
+        if notebook == "straight_dope":
+            values = dict(zip(names, runs.moving_losses[run], strict=True))
+        assert figures.tolist() == [values[name] for name in names]
+
+
 def test_runs_in_pieces_are_the_same_numbers(notebook, monkeypatch):
     whole = replicate(notebook, runs=5, seed=5).figures
     monkeypatch.setattr("d2l_linreg.reproduction.replication.ROWS", 20000)  # two or twenty

@@ -312,6 +312,25 @@ def test_ours_and_mxnets_generator_do_not_touch_each_other(notebook):
     assert ours(lambda: mx.nd.random.normal(shape=(100,)).wait_to_read()) == ours(lambda: None)
 
 
+def test_the_greatest_word_gives_a_uniform_number_below_1(monkeypatch):
+    # As float32 each word from 2**32 - 128 on is 2**32
+    words = numpy.array([0, 2**31, 2**32 - 256, 2**32 - 128, 2**32 - 1], "uint32")
+    monkeypatch.setattr(streams, "_first_words", lambda seed: numpy.resize(words, 624))
+    with streams.seeded(1):
+        drawn = stream("nd").uniform((5,))
+    assert drawn.tolist() == [0, 0.5, 1 - 2**-24, 1 - 2**-24, 1 - 2**-24]
+
+
+@pytest.mark.parametrize("namespace", ["nd", "np"])
+def test_whoever_listens_is_told_what_was_drawn_by_whom(namespace, monkeypatch):
+    monkeypatch.setattr(streams, "noted", [])
+    with streams.seeded(1):
+        stream(namespace).normal((3, 2), 1, scale=2)
+        stream(namespace).uniform((4,), high=5)
+    assert streams.noted == [("normal", namespace, (3, 2), 1, 2),
+                             ("uniform", namespace, (4,), 0, 5)]
+
+
 def test_each_thread_has_its_own_block():
     drawn = {}
 

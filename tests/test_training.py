@@ -1,14 +1,20 @@
 """train() and its result."""
+import math
+import operator
 import random
+import re
 import threading
+from unittest.mock import patch
 
 import matplotlib
 import numpy
 import pytest
 from descent import initial, loop_in_float64, same, shuffles
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import d2l_linreg
-from d2l_linreg import DataError, DivergenceError, published, train
+from d2l_linreg import DataError, DivergenceError, TrainResult, published, train
 from d2l_linreg.compat.mxnet import mx, numpy_semantics
 
 
@@ -213,6 +219,61 @@ def test_predict_is_the_model(model):
     numpy.testing.assert_allclose(model.predict(X), y, atol=2e-3)
 
 
+@st.composite
+def results(draw):
+    """A result of any shape, of numbers that say where they are from."""
+    num_epochs, per_epoch = draw(st.integers(1, 4)), draw(st.integers(1, 6))
+    num_examples, num_features = draw(st.integers(2, 40)), draw(st.integers(1, 4))
+    rng = numpy.random.RandomState(draw(st.integers(0, 99)))
+    return TrainResult(
+        notebook=draw(st.sampled_from(published.NOTEBOOKS)), settings=None, ctx=mx.cpu(),
+        w=rng.standard_normal(num_features).astype("float32"), b=rng.standard_normal(),
+        epoch_losses=tuple(1 + rng.random_sample(num_epochs)), moving_losses=None, w_error=None,
+        b_error=None, seconds=1.0, transcript="",
+        batch_losses=rng.random_sample(num_epochs * per_epoch).astype("float32"),
+        features=rng.standard_normal((num_examples, num_features)).astype("float32"),
+        labels=rng.standard_normal(num_examples).astype("float32"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(results())
+def test_predictions_are_the_sums_of_weights_by_features_and_b(result):
+    assert result.predict(result.features) == pytest.approx([
+        math.fsum(map(operator.mul, row, result.w.tolist())) + result.b
+        for row in result.features.tolist()], abs=1e-5)
+
+
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])  # shrinking draws for minutes
+@given(results(), st.integers(2, 50))
+def test_plot_shows_each_loss_each_point_and_the_line_where_they_belong(result, most):
+    with patch("d2l_linreg.training.result.POINTS", most):
+        loss_axes, fit_axes = result.plot().axes
+    steps, num_epochs = len(result.batch_losses), len(result.epoch_losses)
+    drawn = {line.get_label(): line.get_xydata() for line in loss_axes.lines}
+    assert drawn["of each batch"].tolist() == [
+        [step + 1, loss] for step, loss in enumerate(result.batch_losses.tolist())]
+    assert drawn["over all examples"].tolist() == [  # at the last step of its epoch
+        [steps * (epoch + 1) / num_epochs, loss] for epoch, loss in enumerate(result.epoch_losses)]
+    assert (loss_axes.get_xlabel(), loss_axes.get_ylabel(), loss_axes.get_title()) == (
+        "steps", "loss", result.notebook)
+
+    *others, last = result.w.tolist()
+    every = next(every for every in range(1, 41) if len(result.labels[::every]) <= most)
+    points = [[row[-1], label - math.fsum(map(operator.mul, row[:-1], others))]
+              for row, label in zip(result.features.tolist(), result.labels.tolist(), strict=True)
+              ][::every]
+    (scatter,), (line,) = fit_axes.collections, fit_axes.lines
+    numpy.testing.assert_allclose(scatter.get_offsets(), points, atol=1e-5)
+    ends = min(x for x, _ in points), max(x for x, _ in points)
+    numpy.testing.assert_allclose(
+        line.get_xydata(), [[x, last * x + result.b] for x in ends], atol=1e-5)
+    assert line.get_label() == f"{last:.4g} x + {result.b:.4g}"
+    alone = not others
+    assert (fit_axes.get_xlabel(), fit_axes.get_ylabel()) == (
+        "feature" if alone else "last feature",
+        "label" if alone else "label less the other features' part")
+
+
 def test_predict_takes_lists_and_one_row(model):
     assert model.predict(small()[0][:1].tolist()).shape == (1,)
 
@@ -321,6 +382,38 @@ def test_divergence_stops_and_says_at_which_batch(notebook, engine):
             r"at batch \d+ of epoch \d+, both counted from 0: learning_rate 100.0")):
         train(notebook, data=small(), ctx="cpu", batch_size=3, learning_rate=100, num_epochs=50,
               engine=engine, verbose=False)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 4000])
+def test_the_batch_that_diverges_is_counted_from_its_epochs_beginning(
+        notebook, engine, steps, monkeypatch):
+    # On paper: all features are 1, so a step multiplies all residuals by 1 - 2 * 10, or for
+    # straight_dope 1 - 4 * 10. From about -9 their square is beyond float32's 3.4e38 after
+    # log(2e18) / log(19) = 14.3 such steps, or log(2e18) / log(39) = 11.5.
+    found = []
+    for at_once in (4000, steps):
+        monkeypatch.setattr("d2l_linreg.training.orders.STEPS", at_once)
+        with pytest.raises(DivergenceError) as raised:
+            train(notebook, data=(numpy.ones((66, 1)), numpy.full(66, 9)), ctx="cpu", batch_size=3,
+                  learning_rate=10, num_epochs=2, engine=engine, verbose=False)
+        found.append(int(re.search(r"at batch (\d+) of epoch 0", str(raised.value)).group(1)))
+    assert found[0] == found[1] and found[0] in {
+        "d2l": range(14, 17), "straight_dope": range(11, 14)}[notebook]
+
+
+@pytest.mark.parametrize("batch_size", [3, 10])
+def test_moving_averages_are_due_by_the_batch_of_the_epoch(batch_size, monkeypatch):
+    # Pieces of 7 batches, of which the last is cut: 500 batches are none of them
+    monkeypatch.setattr("d2l_linreg.training.orders.STEPS", 7)
+    X, y = small(1100 * batch_size)
+    result = train("straight_dope", data=(X, y), ctx="cpu", batch_size=batch_size, verbose=False)
+    average, lines = 0.0, []
+    for step, loss in enumerate(result.batch_losses.tolist()):
+        average = 0.99 * average + 0.01 * loss
+        epoch, batch = divmod(step, 1100)
+        if batch in (499, 999):
+            lines.append(f"Epoch {epoch}, batch {batch}. Moving avg of loss: {average:.12g}")
+    assert len(result.batch_losses) == 2200 and result.transcript.splitlines() == lines
 
 
 def test_divergence_in_the_last_step_is_seen_after_the_epoch(notebook, engine):

@@ -10,7 +10,7 @@ import pytest
 from d2l_linreg import d2l, published, reproduce
 from d2l_linreg.cli import main
 from d2l_linreg.reproduction import reports
-from d2l_linreg.reproduction.figures import compare_cell, other_words
+from d2l_linreg.reproduction.figures import compare_cell, other_words, printed_figures
 from d2l_linreg.reproduction.reproduce import judged
 from d2l_linreg.settings import NOTEBOOKS
 
@@ -61,6 +61,23 @@ def test_of_all_figures_just_the_one_that_changed_is_different(notebook, cell, c
         assert different == [number] and other_words(cell["text"], text) is None
         assert figures[number].published == cell["text"][start:end]
         assert figures[number].reproduced == CHANGES[change](cell["text"][start:end])
+
+
+@pytest.mark.parametrize("notebook, cell", [
+    (notebook, cell) for notebook, cell in CELLS if cell["cell"] != "training"])
+def test_data_do_not_come_out_to_rounding(notebook, cell):
+    """Whatever rounds otherwise: only training's figures hang on it."""
+    for number, (_, end) in enumerate(places(cell)):
+        text = cell["text"]
+        last = "5" if text[end - 1] != "5" else "6"
+        figures = list(compare_cell(notebook, cell, text[:end - 1] + last + text[end:]))
+        assert [i for i, f in enumerate(figures) if f.verdict == "different"] == [number]
+        assert all(f.verdict.startswith("identical") for i, f in enumerate(figures) if i != number)
+
+
+def test_the_numbers_in_a_text_are_found_with_their_exponents():
+    assert printed_figures("w [4.0352345e-04 -3.6e+05]\nb [0.5]\n2500\n3 of 4\n") == [
+        "4.0352345e-04", "-3.6e+05", "0.5", "2500"]
 
 
 def realigned(text):
