@@ -12,9 +12,13 @@ import numpy
 import psutil
 import pytest
 from descent import initial, loop_in_float64, same
+from hypothesis import given
+from hypothesis import strategies as st
 
-from d2l_linreg import TrainResult, published, train
+from d2l_linreg import DataError, TrainResult, published, train
 from d2l_linreg.cli import main
+from d2l_linreg.compat.mxnet import mx
+from d2l_linreg.distributed.group import Group
 from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
 
 KILLS = int(os.environ.get("KILLS", 3))
@@ -91,7 +95,7 @@ def test_workers_print_the_published_figures_to_rounding():
 
 
 def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
-    # 1,000 examples for 3 workers: rows 0 to 333, 334 to 667, and 666 to 999, each shuffled
+    # 1,000 examples for 3 workers: rows 0 to 333, 333 to 666, and 666 to 999, each shuffled
     # alike, in 66 batches of 5 and one of 4
     rng = numpy.random.RandomState(4)
     X = rng.standard_normal((1000, 3)).astype("float32")
@@ -108,13 +112,36 @@ def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
         own = shuffle(334)
         batches = [own[start:start + 5] for start in range(0, 334, 5)]
         orders.append(numpy.concatenate([
-            batch + first for batch in batches for first in (0, 334, 666)]))
+            batch + first for batch in batches for first in (0, 333, 666)]))
     w, b, losses = loop_in_float64("d2l", X, y, *initial("d2l", 3), orders, 0.1, 15)
     numpy.testing.assert_allclose(result.w, w, atol=1e-5)
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4)
-    # over every example once, though two were visited by two workers
+    # over every example once, though rows 333 and 666 were visited by two workers
     numpy.testing.assert_allclose(result.epoch_losses[-1], ((X @ w + b - y) ** 2).mean() / 2,
                                   rtol=1e-5)
+
+
+@given(st.data())
+def test_parts_of_a_file_are_equally_long_and_no_row_is_in_more_than_two(data):
+    workers = data.draw(st.integers(1, 40))
+    rows = data.draw(st.integers(workers, 400))
+    group, times, counted = Group((mx.cpu(),)), numpy.zeros(rows, int), []
+    group.num_workers = workers
+    for group.rank in range(workers):
+        (part,), shared = group.share(numpy.arange(rows))
+        assert len(part) == -(-rows // workers)  # so all take equally many batches of any size
+        assert (numpy.diff(part) == 1).all()
+        times[part] += 1
+        counted += list(part[shared:])
+    assert set(times) <= {1, 2} and times.sum() - rows <= workers - 1
+    assert counted == list(range(rows))  # each once in the average
+
+
+def test_a_file_with_fewer_examples_than_workers_is_refused():
+    group = Group((mx.cpu(),))
+    group.num_workers = 5
+    with pytest.raises(DataError, match="4 examples, too few for 5 workers"):
+        group.share(numpy.zeros((4, 2)), numpy.zeros(4))
 
 
 def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(tmp_path, capsys):

@@ -11,7 +11,7 @@ import numpy
 
 from ..arguments import one_of
 from ..compat.mxnet import mx
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError
 from .node import ENVIRONMENT
 
 nd = mx.nd
@@ -95,8 +95,9 @@ class Group:
     def share(self, *arrays: numpy.ndarray) -> tuple[list[numpy.ndarray], int]:
         """Find this worker's part of arrays in files, and how many of its first rows others have.
 
-        Parts lie one after the other and are of equal length, so the last ones begin a little
-        early where the examples do not divide.
+        Parts are of equal length, so that all workers take equally many steps, and begin at
+        equal distances, the last where it ends with the arrays. So each row is in one part, or
+        in two next to each other; that are at most num_workers - 1 rows over all workers.
 
         Parameters
         ----------
@@ -107,11 +108,25 @@ class Group:
         -------
         arrays : list of numpy.memmap
         shared : int
-            At most num_workers - 1 over all workers.
+            How many of the first rows the worker before this one has too.
+
+        Raises
+        ------
+        DataError
+            If there are more workers than rows.
         """
-        size = -(-len(arrays[0]) // self.num_workers)
-        start = min(self.rank * size, len(arrays[0]) - size)
-        return [array[start:start + size] for array in arrays], self.rank * size - start
+        rows, workers = len(arrays[0]), self.num_workers
+        if rows < workers:
+            raise DataError(f"data has {rows} examples, too few for {workers} workers, who take a "
+                            "part of the file each; give it to fewer")
+        size = -(-rows // workers)
+
+        def start(rank: int) -> int:
+            return rank * (rows - size) // max(workers - 1, 1)
+
+        own = start(self.rank)
+        shared = start(self.rank - 1) + size - own if self.rank else 0
+        return [array[own:own + size] for array in arrays], shared
 
     def total(self, *numbers: float) -> Sequence[float]:
         """Numbers, each summed over all workers."""
