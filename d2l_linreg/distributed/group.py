@@ -1,4 +1,5 @@
 """The devices and workers that train together: who they are, what each takes, what they add up."""
+import atexit
 import ctypes
 import functools
 import itertools
@@ -12,7 +13,7 @@ import numpy
 from ..arguments import one_of
 from ..compat.mxnet import mx
 from ..errors import ArgumentError, DataError
-from .node import ENVIRONMENT
+from .node import ENVIRONMENT, waiting
 
 nd = mx.nd
 
@@ -62,8 +63,9 @@ class Group:
     def __enter__(self) -> "Group":
         """Meet the other workers; waits until all are there."""
         if self.kvstore is not None:
-            self._store = (_dist_store() if self.kvstore == "dist_sync"
-                           else mx.kv.create(self.kvstore))
+            with waiting():
+                self._store = (_dist_store() if self.kvstore == "dist_sync"
+                               else mx.kv.create(self.kvstore))
             self.rank = self._store.rank
         return self
 
@@ -139,11 +141,13 @@ class Group:
     def add(self, arrays: list[mx.nd.NDArray]) -> list[mx.nd.NDArray]:
         """Arrays, one a device, each made the sum over all devices of all workers."""
         size = arrays[0].size
-        if size not in self._keys:
-            self._keys[size] = next(_keys)
-            self._store.init(self._keys[size], nd.zeros(size))
-        self._store.push(self._keys[size], arrays)
-        self._store.pull(self._keys[size], out=arrays)
+        with waiting():
+            if size not in self._keys:
+                self._keys[size] = next(_keys)
+                self._store.init(self._keys[size], nd.zeros(size))
+            self._store.push(self._keys[size], arrays)
+            self._store.pull(self._keys[size], out=arrays)
+            arrays[0].wait_to_read()
         return arrays
 
 
@@ -161,7 +165,15 @@ def _check_launched() -> None:
 @functools.cache
 def _dist_store() -> Any:
     """The one link of the process to the servers."""
+    # When the last reference goes it waits for the other workers: before Python's end stops the
+    # thread that shows life, not after.
+    atexit.register(_part)
     return mx.kv.create("dist_sync")
+
+
+def _part() -> None:
+    with waiting():
+        _dist_store.cache_clear()
 
 
 def is_first_worker(kvstore: str | None) -> bool:
