@@ -229,10 +229,10 @@ def _add_launch(commands: Any) -> None:
     parser = commands.add_parser(
         "launch", help="train in several processes, on one machine or several",
         description="Start MXNet's scheduler, servers and workers, which train together: each "
-                    "worker takes --batch-size examples of every step. If one dies, all are "
-                    "ended, and it exits 1.",
-        usage="%(prog)s [-h] -n WORKERS [-s SERVERS] [--address ADDRESS] [--hosts FILE] -- "
-              "train ...")
+                    "worker takes --batch-size examples of every step. If one dies, or stands "
+                    "still, all are ended, and it exits 1.",
+        usage="%(prog)s [-h] -n WORKERS [-s SERVERS] [--address ADDRESS] [--hosts FILE] "
+              "[--patience SECONDS] -- train ...")
     parser.add_argument("-n", "--num-workers", type=int, required=True, metavar="WORKERS")
     parser.add_argument("-s", "--num-servers", type=int, default=1, metavar="SERVERS",
                         help="they add up the workers' gradients (default: %(default)s)")
@@ -240,6 +240,9 @@ def _add_launch(commands: Any) -> None:
                         "the processes here listen (default: 127.0.0.1)")
     parser.add_argument("--hosts", metavar="FILE", help="start servers and workers over ssh, on "
                         "the machines this file names, an address or ADDRESS:SSHPORT a line")
+    parser.add_argument("--patience", type=float, default=60, metavar="SECONDS",
+                        help="name a process that stands still for so long, and end all after ten "
+                        "times as long (default: %(default)s)")
     parser.add_argument("train", nargs=argparse.REMAINDER, help="-- and a train command")
     parser.set_defaults(command=_launch)
 
@@ -261,7 +264,7 @@ def _launch(arguments: Namespace) -> int:
         raise ArgumentError("--hosts goes with --address, the address at which the other machines "
                             "find this one")
     return launch(command, arguments.num_workers, arguments.num_servers,
-                  arguments.address or "127.0.0.1", arguments.hosts)
+                  arguments.address or "127.0.0.1", arguments.hosts, arguments.patience)
 
 
 def _add_run(commands: Any) -> None:
@@ -413,14 +416,14 @@ def _add_node(commands: Any) -> None:
     parser = commands.add_parser(
         "node", description="What launch starts. By hand: a scheduler or a server, as DMLC_ROLE "
                             "in the environment says.")
-    parser.add_argument("given", nargs="?", metavar="WORD", help="what launch gives it")
+    parser.add_argument("train", nargs=argparse.REMAINDER, help="what launch gives it")
     parser.set_defaults(command=_node)
 
 
 def _node(arguments: Namespace) -> int:
     from .distributed.node import node
 
-    return node(arguments.given, main)
+    return node(arguments.train, main)
 
 
 def _new_file(path: str) -> str:

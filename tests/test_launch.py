@@ -1,4 +1,5 @@
 """Several workers, as real processes: what they come to, and how they end."""
+import contextlib
 import os
 import random
 import shutil
@@ -6,15 +7,21 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy
 import psutil
 import pytest
 from descent import initial, loop_in_float64, same
+from hypothesis import given
+from hypothesis import strategies as st
+from processes import environ as environ_with
 
-from d2l_linreg import TrainResult, published, train
+from d2l_linreg import DataError, TrainResult, published, train
 from d2l_linreg.cli import main
+from d2l_linreg.compat.mxnet import mx
+from d2l_linreg.distributed.group import Group
 from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
 
 KILLS = int(os.environ.get("KILLS", 3))
@@ -22,12 +29,12 @@ ROLES = ("scheduler", "server 0", "worker 1")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="launch is for POSIX systems")
 
 
-def start(*arguments, workers=2, servers=1, options=(), prefix=(), environ=None, cwd=None):
+def start(*arguments, workers=2, servers=1, options=(), environ=None, cwd=None,
+          stderr=subprocess.PIPE):
     return subprocess.Popen(
-        [*prefix, sys.executable, "-m", "d2l_linreg", "launch", "-n", str(workers), "-s",
+        [sys.executable, "-m", "d2l_linreg", "launch", "-n", str(workers), "-s",
          str(servers), *options, "--", "train", "--ctx", "cpu", *map(str, arguments)],
-        env=environ, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True)
+        env=environ, cwd=cwd, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def launch(*arguments, **options):
@@ -59,12 +66,13 @@ def children(launcher, count):
 
 
 def listening(process):
-    """The addresses where a process listens; for UDP, where it is bound."""
+    """The addresses and ports where a process listens; for UDP, where it is bound."""
     try:
         connections = getattr(process, "net_connections", process.connections)(kind="inet")
     except psutil.Error:
         return []
-    return [c.laddr.ip for c in connections if c.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
+    return [tuple(c.laddr) for c in connections
+            if c.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
 
 
 def gone(processes):
@@ -91,7 +99,7 @@ def test_workers_print_the_published_figures_to_rounding():
 
 
 def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
-    # 1,000 examples for 3 workers: rows 0 to 333, 334 to 667, and 666 to 999, each shuffled
+    # 1,000 examples for 3 workers: rows 0 to 333, 333 to 666, and 666 to 999, each shuffled
     # alike, in 66 batches of 5 and one of 4
     rng = numpy.random.RandomState(4)
     X = rng.standard_normal((1000, 3)).astype("float32")
@@ -108,26 +116,57 @@ def test_each_worker_reads_its_own_share_of_a_file(tmp_path):
         own = shuffle(334)
         batches = [own[start:start + 5] for start in range(0, 334, 5)]
         orders.append(numpy.concatenate([
-            batch + first for batch in batches for first in (0, 334, 666)]))
+            batch + first for batch in batches for first in (0, 333, 666)]))
     w, b, losses = loop_in_float64("d2l", X, y, *initial("d2l", 3), orders, 0.1, 15)
     numpy.testing.assert_allclose(result.w, w, atol=1e-5)
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4)
-    # over every example once, though two were visited by two workers
+    # over every example once, though rows 333 and 666 were visited by two workers
     numpy.testing.assert_allclose(result.epoch_losses[-1], ((X @ w + b - y) ** 2).mean() / 2,
                                   rtol=1e-5)
 
 
-def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(tmp_path, capsys):
+@given(st.data())
+def test_parts_of_a_file_are_equally_long_and_no_row_is_in_more_than_two(data):
+    workers = data.draw(st.integers(1, 40))
+    rows = data.draw(st.integers(workers, 400))
+    group, times, counted = Group((mx.cpu(),)), numpy.zeros(rows, int), []
+    group.num_workers = workers
+    for group.rank in range(workers):
+        (part,), shared = group.share(numpy.arange(rows))
+        assert len(part) == -(-rows // workers)  # so all take equally many batches of any size
+        assert (numpy.diff(part) == 1).all()
+        times[part] += 1
+        counted += list(part[shared:])
+    assert set(times) <= {1, 2} and times.sum() - rows <= workers - 1
+    assert counted == list(range(rows))  # each once in the average
+
+
+def test_a_file_with_fewer_examples_than_workers_is_refused():
+    group = Group((mx.cpu(),))
+    group.num_workers = 5
+    with pytest.raises(DataError, match="4 examples, too few for 5 workers"):
+        group.share(numpy.zeros((4, 2)), numpy.zeros(4))
+
+
+LONG = "--num-epochs", 60, "--shuffle-seed", 3
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The result of a run of two workers to which nothing happened, and its seconds."""
+    folder, began = tmp_path_factory.mktemp("undisturbed"), time.monotonic()
+    launch(*LONG, "--checkpoint", folder / "checkpoint", "--save", folder / "result")
+    return TrainResult.load(str(folder / "result")), time.monotonic() - began
+
+
+def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(
+        undisturbed, tmp_path, capsys):
     path = tmp_path / "checkpoint"
 
     def arguments(name):
-        return ("--num-epochs", 60, "--shuffle-seed", 3, "--checkpoint", path,
-                "--save", tmp_path / name)
+        return *LONG, "--checkpoint", path, "--save", tmp_path / name
 
-    began = time.monotonic()
-    launch(*arguments("undisturbed"))
-    seconds = time.monotonic() - began
-    undisturbed = TrainResult.load(str(tmp_path / "undisturbed"))
+    undisturbed, seconds = undisturbed
     rng, ends = random.Random(5), []
     for kill in range(KILLS):
         if path.exists():
@@ -159,6 +198,127 @@ def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(tmp_pa
 ADDRESS = "127.0.0.2" if sys.platform.startswith("linux") else "127.0.0.1"
 
 
+@contextlib.contextmanager
+def told(*arguments, **options):
+    """A launcher, and a function that gives what it has said so far."""
+    def said():
+        with open(errors.name) as lines:
+            return [line.partition(": ")[2].strip() for line in lines
+                    if line.startswith("d2l-linreg launch: ")]
+
+    with tempfile.NamedTemporaryFile("a") as errors:
+        launcher = start(*arguments, **options, stderr=errors)
+        try:
+            yield launcher, said
+        finally:
+            launcher.kill()
+            launcher.communicate()
+
+
+def test_who_stands_still_is_named_and_may_go_on_to_the_same_bits(undisturbed, tmp_path):
+    arguments = *LONG, "--save", tmp_path / "stopped"
+    with told(*arguments, options=("--patience", "2")) as (launcher, said):
+        processes = children(launcher, 4)
+        wait_for(lambda: all(map(listening, processes)))
+        for index, name in (3, "worker 1"), (1, "server 0"), (0, "scheduler"):
+            processes[index].suspend()
+            wait_for(lambda who=name: (f"{who} stands still: no sign of life for 2 s; after 20 s "
+                                       "all will be ended") in said())
+            processes[index].resume()
+            # after the scheduler all may soon be over
+            wait_for(lambda who=name: f"{who} goes on" in said() or launcher.poll() == 0)
+        launcher.communicate(timeout=300)
+        assert launcher.returncode == 0
+    assert same(TrainResult.load(str(tmp_path / "stopped")), undisturbed[0])
+
+
+def test_who_stands_still_ten_times_as_long_is_dead_but_not_if_the_launcher_slept_too():
+    with told("--num-epochs", 10**6, options=("--patience", "1")) as (launcher, said):
+        processes = children(launcher, 4)
+        wait_for(lambda: all(map(listening, processes)))
+        everyone = [psutil.Process(launcher.pid), *processes]
+        for process in everyone:  # as on a laptop whose lid is closed
+            process.suspend()
+        time.sleep(11)
+        for process in everyone:
+            process.resume()
+        time.sleep(2)
+        assert launcher.poll() is None
+        processes[1].suspend()
+        began = time.monotonic()
+        launcher.communicate(timeout=60)
+        assert 8 < time.monotonic() - began < 20
+        assert launcher.returncode == 1
+        assert [line for line in said() if "stood still" in line] == [
+            "server 0 stood still: no sign of life for 10 s; all others were ended"]
+        assert gone(processes)
+
+
+def test_who_is_long_at_work_is_named_and_not_ended(tmp_path):
+    # Worker 0 draws at its end, with a library that comes from a slow disk; worker 1 waits for it.
+    (tmp_path / "sitecustomize.py").write_text("""
+import sys, time
+class SlowDisk:
+    def find_spec(name, *where):
+        if name == "matplotlib.backends.backend_svg":
+            time.sleep(12)
+sys.meta_path.insert(0, SlowDisk)
+""")
+    with told("--plot", tmp_path / "fit.svg", options=("--patience", "1"),
+              environ=environ_with(PYTHONPATH=tmp_path)) as (launcher, said):
+        launcher.communicate(timeout=120)
+        assert launcher.returncode == 0
+        assert "no step for 1 s; still at work: worker 0" in said()
+    assert (tmp_path / "fit.svg").exists()
+
+
+def test_a_group_whose_messages_are_lost_is_ended(tmp_path):
+    # MXNet can be told to drop so many of a hundred messages, once all know one another.
+    launcher = start(options=("--patience", "1"), environ=environ_with(PS_DROP_MSG="100"))
+    _, errors = launcher.communicate(timeout=120)
+    assert launcher.returncode == 1
+    assert errors.endswith("d2l-linreg launch: every worker stood still: all live, but none had "
+                           "what it waits for for 10 s; all others were ended\n")
+
+
+def zmtp(frame):
+    """What says in MXNet's transport's protocol: here I am, and this is my message."""
+    def sized(flags, content):
+        return bytes([flags, len(content)]) + content
+
+    ready = b"\5READY\x0bSocket-Type" + b"\0\0\0\6DEALER"
+    return (b"\xff" + bytes(7) + b"\1\x7f" + b"\3\0NULL" + bytes(48), sized(4, ready),
+            sized(0, frame))
+
+
+def send(address, *parts):
+    with contextlib.suppress(ConnectionError), socket.create_connection(address) as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("index, name, parts", [
+    (0, "scheduler", (b"\1\0", b"\6\0hello")),  # as in that protocol's first version
+    (1, "server 0", zmtp(b"hello")),
+    (3, "worker 1", zmtp(b"")),
+])
+def test_a_stranger_on_a_port_is_called_one(index, name, parts, launched):
+    launcher, processes = launched
+    ports = [listening(process)[0] for process in processes]
+    for address in ports:  # does no harm
+        send(address)
+        send(address, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        send(address, b"SSH-2.0-OpenSSH_9.6\r\n")
+    assert launcher.poll() is None
+    send(ports[index], *parts)
+    _, errors = launcher.communicate(timeout=60)
+    assert launcher.returncode == 1 and gone(processes)
+    where = "{}:{}".format(*ports[index])
+    assert (f"{name} died: killed by signal 6 (SIGABRT); something other than MXNet connected to "
+            f"{where}, a port scanner perhaps; let nobody else reach that") in errors
+
+
 @pytest.fixture
 def launched():
     """A launcher that was told an address, and its processes, which train for long."""
@@ -174,7 +334,7 @@ def launched():
 
 def test_it_listens_where_it_is_told_alone(launched):
     launcher, processes = launched
-    assert {ip for process in processes for ip in listening(process)} == {ADDRESS}
+    assert {ip for process in processes for ip, _ in listening(process)} == {ADDRESS}
     assert listening(psutil.Process(launcher.pid)) == []
 
 
@@ -200,6 +360,9 @@ def test_a_stopped_launcher_leaves_nobody(stop, status, launched):
     ("-n 1 --address 0.0.0.0 -- train", "it stands for all addresses"),
     ("-n 1 --address 203.0.113.1 -- train", "nothing can listen"),
     ("-n 1 --hosts hosts -- train", "--hosts goes with --address"),
+    ("-n 1 --address 127.0.0.1 --hosts nowhere -- train", "--hosts is 'nowhere'"),
+    *((f"-n 1 --patience {value} -- train", f"--patience is {read}; give seconds, 1 or more")
+      for value, read in (("0.5", 0.5), ("-60", -60.0), ("nan", "nan"), ("inf", "inf"))),
 ])
 def test_a_wrong_command_starts_nothing(arguments, message, capsys):
     assert main(["launch", *arguments.split()]) == 2
@@ -320,13 +483,12 @@ def ssh_server(tmp_path):
         process.communicate()
 
 
-def test_over_ssh_a_folder_whose_name_a_shell_takes_apart_is_refused(tmp_path, monkeypatch, capsys):
-    (tmp_path / "my project").mkdir()
-    monkeypatch.chdir(tmp_path / "my project")
-    (tmp_path / "hosts").write_text("127.0.0.1\n")
+@pytest.mark.parametrize("line", ["here", "127.0.0.1:ssh", "127.0.0.1:", "::1", ""])
+def test_a_line_that_names_no_machine_is_refused(line, tmp_path, capsys):
+    (tmp_path / "hosts").write_text(line + "\n")
     assert main(["launch", "-n", "1", "--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts"),
                  "--", "train"]) == 2
-    assert "a shell takes apart" in capsys.readouterr().err
+    assert "give a file with a machine's numeric address a line" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -334,9 +496,10 @@ def over_ssh(ssh_server, tmp_path):
     """How to launch two workers over ssh, in a folder of their own."""
     port, environ = ssh_server
     (tmp_path / "hosts").write_text(f"127.0.0.1:{port}\n127.0.0.1:{port}\n")
-    (tmp_path / "there").mkdir()
-    return dict(options=("--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts")),
-                environ=environ, cwd=str(tmp_path / "there"))
+    there = tmp_path / "a folder; it's there"  # a name that a shell takes apart
+    there.mkdir()
+    return dict(options=("--address", "127.0.0.1", "--hosts", str(tmp_path / "hosts"),
+                         "--patience", "2"), environ=environ, cwd=str(there))
 
 
 def test_over_ssh_it_trains(over_ssh, tmp_path):
@@ -345,21 +508,30 @@ def test_over_ssh_it_trains(over_ssh, tmp_path):
     assert abs(result.w - train(ctx="cpu", verbose=False).w).max() <= 1e-5
 
 
-def test_over_ssh_a_killed_worker_ends_all_of_it(over_ssh):
-    launcher = start("--num-epochs", 10**6, **over_ssh)
-
+def test_over_ssh_a_worker_is_named_that_stands_still_and_then_is_killed(over_ssh):
     def workers():
         found = [process for process in working_in(over_ssh["cwd"])
                  if process.info["environ"].get("DMLC_ROLE") == "worker" and listening(process)]
         return found if len(found) == 2 else None
 
-    wait_for(workers)[0].kill()
-    began = time.monotonic()
-    _, errors = launcher.communicate(timeout=60)
-    assert launcher.returncode == 1
-    assert "worker on 127.0.0.1 died: killed" in errors
-    wait_for(lambda: gone(working_in(over_ssh["cwd"])), 10)
-    assert time.monotonic() - began < 10
+    names = {"worker 0 on 127.0.0.1", "worker 1 on 127.0.0.1"}
+    with told("--num-epochs", 10**6, **over_ssh) as (launcher, said):
+        worker = wait_for(workers)[0]
+        worker.suspend()
+        try:
+            wait_for(lambda: {line.partition(" stands still: ")[0] for line in said()}.difference(
+                line.partition(" goes on")[0] for line in said()) & names)
+        finally:
+            worker.kill()
+        began = time.monotonic()
+        launcher.communicate(timeout=60)
+        assert launcher.returncode == 1
+        name = said()[-1].partition(" died: killed, or its connection lost; all others were")[0]
+        assert name in names
+        assert (f"{name} stands still: no sign of life for 2 s; after 20 s all will be ended"
+                in said())
+        wait_for(lambda: gone(working_in(over_ssh["cwd"])), 10)
+        assert time.monotonic() - began < 10
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 """The devices and workers that train together: who they are, what each takes, what they add up."""
+import atexit
 import ctypes
 import functools
 import itertools
@@ -11,8 +12,8 @@ import numpy
 
 from ..arguments import one_of
 from ..compat.mxnet import mx
-from ..errors import ArgumentError
-from .node import ENVIRONMENT
+from ..errors import ArgumentError, DataError
+from .node import ENVIRONMENT, waiting
 
 nd = mx.nd
 
@@ -62,8 +63,9 @@ class Group:
     def __enter__(self) -> "Group":
         """Meet the other workers; waits until all are there."""
         if self.kvstore is not None:
-            self._store = (_dist_store() if self.kvstore == "dist_sync"
-                           else mx.kv.create(self.kvstore))
+            with waiting():
+                self._store = (_dist_store() if self.kvstore == "dist_sync"
+                               else mx.kv.create(self.kvstore))
             self.rank = self._store.rank
         return self
 
@@ -95,8 +97,9 @@ class Group:
     def share(self, *arrays: numpy.ndarray) -> tuple[list[numpy.ndarray], int]:
         """Find this worker's part of arrays in files, and how many of its first rows others have.
 
-        Parts lie one after the other and are of equal length, so the last ones begin a little
-        early where the examples do not divide.
+        Parts are of equal length, so that all workers take equally many steps, and begin at
+        equal distances, the last where it ends with the arrays. So each row is in one part, or
+        in two next to each other; that are at most num_workers - 1 rows over all workers.
 
         Parameters
         ----------
@@ -107,11 +110,25 @@ class Group:
         -------
         arrays : list of numpy.memmap
         shared : int
-            At most num_workers - 1 over all workers.
+            How many of the first rows the worker before this one has too.
+
+        Raises
+        ------
+        DataError
+            If there are more workers than rows.
         """
-        size = -(-len(arrays[0]) // self.num_workers)
-        start = min(self.rank * size, len(arrays[0]) - size)
-        return [array[start:start + size] for array in arrays], self.rank * size - start
+        rows, workers = len(arrays[0]), self.num_workers
+        if rows < workers:
+            raise DataError(f"data has {rows} examples, too few for {workers} workers, who take a "
+                            "part of the file each; give it to fewer")
+        size = -(-rows // workers)
+
+        def start(rank: int) -> int:
+            return rank * (rows - size) // max(workers - 1, 1)
+
+        own = start(self.rank)
+        shared = start(self.rank - 1) + size - own if self.rank else 0
+        return [array[own:own + size] for array in arrays], shared
 
     def total(self, *numbers: float) -> Sequence[float]:
         """Numbers, each summed over all workers."""
@@ -124,11 +141,13 @@ class Group:
     def add(self, arrays: list[mx.nd.NDArray]) -> list[mx.nd.NDArray]:
         """Arrays, one a device, each made the sum over all devices of all workers."""
         size = arrays[0].size
-        if size not in self._keys:
-            self._keys[size] = next(_keys)
-            self._store.init(self._keys[size], nd.zeros(size))
-        self._store.push(self._keys[size], arrays)
-        self._store.pull(self._keys[size], out=arrays)
+        with waiting():
+            if size not in self._keys:
+                self._keys[size] = next(_keys)
+                self._store.init(self._keys[size], nd.zeros(size))
+            self._store.push(self._keys[size], arrays)
+            self._store.pull(self._keys[size], out=arrays)
+            arrays[0].wait_to_read()
         return arrays
 
 
@@ -146,7 +165,15 @@ def _check_launched() -> None:
 @functools.cache
 def _dist_store() -> Any:
     """The one link of the process to the servers."""
+    # When the last reference goes it waits for the other workers: before Python's end stops the
+    # thread that shows life, not after.
+    atexit.register(_part)
     return mx.kv.create("dist_sync")
+
+
+def _part() -> None:
+    with waiting():
+        _dist_store.cache_clear()
 
 
 def is_first_worker(kvstore: str | None) -> bool:

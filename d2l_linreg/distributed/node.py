@@ -3,20 +3,17 @@
 DMLC_ROLE in its environment says whether it is the scheduler, a server or a worker; MXNet reads
 that, and the addresses, as `docs/machines.md` describes.
 """
-import argparse
-import base64
-import functools
+import contextlib
 import ipaddress
-import json
 import os
 import pickle
-import re
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any, NoReturn
+import time
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from ..errors import ArgumentError
 
@@ -27,25 +24,19 @@ ENVIRONMENT = ("DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_W
 # An array of at least so many numbers is divided among all servers; MXNet's own bound is a
 # thousand times as high, and below it a model like ours would lie on one server alone.
 DIVIDED = "1000"
+BEAT = 0.25  # seconds between two signs of life
+
+_turns = 0  # how often this process began or ceased to wait for others: odd while it waits
 
 
-def command_of(function: str, *arguments: str, **options: Any) -> list[str]:
-    """The command of a process that calls a function of this module.
-
-    What it is given goes in letters that no shell touches.
-    """
-    given = json.dumps([function, arguments, options]).encode()
-    return [sys.executable, "-m", "d2l_linreg", "node", base64.urlsafe_b64encode(given).decode()]
-
-
-def node(given: str | None, main: Main) -> int:
-    """Be what `launch` started this process for.
+def node(arguments: list[str], main: Main) -> int:
+    """Be what `launch` started this process for, or someone by hand.
 
     Parameters
     ----------
-    given : str or None
-        The last word of a `command_of`; None for a scheduler or server that is started by hand,
-        or by another launcher.
+    arguments : list of str
+        Of `main`, from `launch`; none for a scheduler or server that is started by hand, or by
+        another launcher.
     main : callable
         The command line, for a worker.
 
@@ -54,12 +45,17 @@ def node(given: str | None, main: Main) -> int:
     int
         The exit status.
     """
-    if given is None:
+    if not arguments:
         return work(main)
     _watch_launcher()
+    host, port = os.environ["DMLC_NODE_HOST"], os.environ["DMLC_PS_ROOT_PORT"]
+    if os.environ["DMLC_ROLE"] != "scheduler":
+        reserved = reserve("DMLC_NODE_HOST", host)
+        port = os.environ["PORT"] = str(reserved.getsockname()[1])  # where MXNet then listens
+        reserved.detach()  # which leaves it reserved until this process ends
+    _show_life(f"{host}:{port}")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    function, arguments, options = json.loads(base64.urlsafe_b64decode(given))
-    return (over_ssh if function == "over_ssh" else work)(main, *arguments, **options)
+    return work(main, *arguments)
 
 
 def work(main: Main, *arguments: str) -> int:
@@ -103,43 +99,33 @@ def _refuse(content: object) -> NoReturn:
     raise pickle.UnpicklingError("this server unpickles nothing: no optimizer is sent to it")
 
 
-def over_ssh(main: Main, *command: str, hosts: str, address: str, num_workers: int,
-             num_servers: int) -> int:
-    """Run a command on several machines by the launcher that MXNet's wheel ships.
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """Inside the block this process waits for others, and its signs of life say so."""
+    global _turns
+    _turns += 1
+    try:
+        yield
+    finally:
+        _turns += 1
 
-    It starts the scheduler here, and each server and worker by an `ssh` of its own, in this
-    folder. What it lacks is added: a word about a process that dies, and an end then.
+
+def _show_life(where: str) -> None:
+    """Tell the launcher again and again, on standard error, what this process does, and where.
+
+    A line that begins with a NUL, which no text does. A process that stands still tells nothing.
     """
-    from dmlc_tracker import ssh as launcher
-    from dmlc_tracker import tracker
+    def beat() -> None:
+        seen = 0
+        with contextlib.suppress(OSError):  # nobody listens any more
+            while True:
+                now = _turns
+                does = "steps" if now != seen else "waits" if now % 2 else "works"
+                os.write(2, f"\0{does} {where}\n".encode())
+                seen = now
+                time.sleep(BEAT)
 
-    _, reserved = reserve(address)
-    port = reserved.getsockname()[1]
-    reserved.close()
-    tracker.PSTracker = functools.partial(tracker.PSTracker, port=port, port_end=port + 1)
-    threading.Thread.isAlive = threading.Thread.is_alive  # type: ignore[attr-defined]  # its old name
-    threading.excepthook = _name_the_dead
-    own = threading.enumerate()
-    launcher.submit(argparse.Namespace(
-        host_file=hosts, host_ip=address, num_workers=num_workers, num_servers=num_servers,
-        sync_dst_dir=None, command=command))
-    for thread in set(threading.enumerate()).difference(own):  # the scheduler has ended, they soon
-        thread.join()
-    return 0
-
-
-def _name_the_dead(failed: threading.ExceptHookArgs) -> NoReturn:
-    """Say which process it was for which a thread of MXNet's launcher waited; end all."""
-    error = failed.exc_value
-    command, status = str(getattr(error, "cmd", "")), getattr(error, "returncode", None)
-    there = re.search(r"DMLC_ROLE=(\w+);.* DMLC_NODE_HOST=([\d.]+);", command)
-    who = " on ".join(there.groups()) if there else "scheduler"
-    if status is None:
-        how = str(error)
-    else:  # ssh's 255 is for both
-        how = "killed, or its connection lost" if status == 255 else status_in_words(status)
-    print(f"{who} died: {how}", file=sys.stderr, flush=True)
-    os._exit(1)
+    threading.Thread(target=beat, daemon=True).start()
 
 
 def _watch_launcher() -> None:
@@ -152,20 +138,20 @@ def _watch_launcher() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def reserve(address: str) -> tuple[str, socket.socket]:
-    """Find a free port of this machine.
+def reserve(name: str, address: str) -> socket.socket:
+    """Find a free port of this machine, and keep it from others.
 
     Parameters
     ----------
+    name : str
+        What to call the address in an error.
     address : str
         Of this machine.
 
     Returns
     -------
-    address : str
-        As numbers.
-    reserved : socket.socket
-        Keeps the port from others.
+    socket.socket
+        Whose name is the address, as numbers, and the port.
 
     Raises
     ------
@@ -177,18 +163,20 @@ def reserve(address: str) -> tuple[str, socket.socket]:
         address = socket.gethostbyname(address)
         if ipaddress.ip_address(address).is_unspecified:
             raise OSError("it stands for all addresses")
-        # Bound but not listening: MXNet's scheduler, which allows reuse too, can still have it.
+        # Bound but not listening: MXNet, which allows reuse too, can still have it.
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind((address, 0))
     except OSError as error:
         reserved.close()
-        raise ArgumentError(f"--address is {address!r}, where nothing can listen: {error}; give "
+        raise ArgumentError(f"{name} is {address!r}, where nothing can listen: {error}; give "
                             "one address of this machine") from error
-    return address, reserved
+    return reserved
 
 
 def status_in_words(status: int) -> str:
     """How a process ended, by its exit status or a shell's report of it."""
+    if status == 255:  # ssh's, for both
+        return "killed, or its connection lost"
     if 128 < status < 192:  # as a shell reports a signal
         status = 128 - status
     if status < 0:
