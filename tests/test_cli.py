@@ -46,7 +46,8 @@ def figures(reproduced):
 
 def test_reproduce_writes_67_figures_as_json(figures):
     assert figures["ok"] is True and set(figures) == {
-        "ok", "mxnet", "figures", "cells", "pictures", "joint", "runs"}
+        "ok", "mxnet", "figures", "cells", "pictures", "joint", "runs", "environment", "shortfalls",
+        "miscounted"}
     assert len(figures["figures"]) == 67
     for figure in figures["figures"]:
         assert set(figure) - {"percentile"} == {

@@ -251,7 +251,7 @@ def test_anothers_file_in_a_folder_for_all_is_refused_before_the_work(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     (shared / "x").write_bytes(b"root's")
     (shared / "x").chmod(0o666)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from d2l_linreg import DataError, DivergenceError, train
 from d2l_linreg.training import examples
-from d2l_linreg.training.given import check_mapped, fingerprint
+from d2l_linreg.training.given import check_examples, fingerprint
 
 N, BATCH, ROWS = 1000, 8, 96  # rows to a block: 12 batches
 
@@ -143,7 +143,7 @@ def test_whichever_row_of_a_file_is_bad_it_is_refused(row, which, bad):
     arrays = {"data": numpy.zeros((BEYOND, 2)), "labels": numpy.zeros(BEYOND)}
     arrays[which][row] = bad
     with pytest.raises(DataError, match=f"^{which} (holds|reaches)"):
-        check_mapped(arrays["data"], arrays["labels"])
+        check_examples(arrays["data"], arrays["labels"])
 
 
 @settings(max_examples=20, deadline=None)

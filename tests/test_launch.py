@@ -175,7 +175,7 @@ def test_killed_at_random_moments_it_ends_soon_names_the_dead_and_goes_on(
         launcher = start(*arguments("killed"))
         processes = children(launcher, 4)
         if kill == KILLS - 1:  # so that there is something to go on from
-            wait_for(path.exists)
+            wait_for(lambda: path.exists() and path.stat().st_size)
         else:
             time.sleep(rng.uniform(0, 0.5 * seconds))  # well before its end
         processes[(*ROLES[:2], "worker 0", "worker 1").index(role)].kill()
