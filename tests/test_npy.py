@@ -69,6 +69,12 @@ NO_DATA = {  # what it is, and how the error calls it
     "a header's beginning": (lambda path: path.write_bytes(b"\x93NUMPY"), "has no header"),
     "a version of later": (lambda path: path.write_bytes(b"\x93NUMPY\x09\x00" + bytes(99)),
                            "has no header"),
+    **{f"version {first}.{second}": (
+        lambda path, version=bytes((first, second)): path.write_bytes(
+            b"\x93NUMPY" + version + claims("(2, 2)")[8:10] + bytes(2) + claims("(2, 2)")[10:]
+            + bytes(16)), "has no header") for first, second in ((0, 0), (3, 1), (4, 0), (32, 0))},
+    "a length that is no number": (lambda path: path.write_bytes(claims("(True, 2)") + bytes(8)),
+                                   r"its shape is \(True, 2\)"),
     "deep": (lambda path: path.write_bytes(claims("(" * 9000)), "has no header"),
     "minus": (lambda path: path.write_bytes(claims("-" * 9000 + "1")), "has no header"),
     "a negative length": (lambda path: path.write_bytes(claims("(-2, -2)") + bytes(16)),
@@ -124,7 +130,7 @@ def files(tmp_path, monkeypatch, saved_at_each_piece):
     """Features and labels in files that are read in ten blocks, and a copy of them."""
     X = RNG.standard_normal((N, 3))
     (tmp_path / "copy").mkdir()
-    for name, array in (("X.npy", X), ("y.npy", X @ [1, -2, 3] + 0.5)):
+    for name, array in (("X.npy", X), ("y.npy", (X @ [1, -2, 3] + 0.5).reshape(-1, 1))):
         write(tmp_path / name, array)
         shutil.copy(tmp_path / name, tmp_path / "copy")
     monkeypatch.setattr(examples, "BLOCK", 4 * 3 * ROWS)

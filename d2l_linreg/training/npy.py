@@ -18,6 +18,11 @@ import numpy
 from ..errors import DataError
 
 LONGEST = 2**16 + 10  # bytes of a header; NumPy itself reads none of more than 10,000
+READ_HEADER = {  # of each version; 3.0 is 2.0 with columns' names in UTF-8, and numbers have none
+    (1, 0): numpy.lib.format.read_array_header_1_0,
+    (2, 0): numpy.lib.format.read_array_header_2_0,
+    (3, 0): numpy.lib.format.read_array_header_2_0,
+}
 
 
 @contextlib.contextmanager
@@ -59,14 +64,10 @@ def read_header(file: IO[bytes]) -> tuple[numpy.dtype, tuple[int, ...], bool, in
         raise ValueError("it is empty" if not first else "it is an .npz archive, or another zip"
                          if first.startswith(b"PK") else "it does not begin as such a file does")
     try:
-        version = numpy.lib.format.read_magic(head)
-        # 3.0 is 2.0 with names of columns in UTF-8, and numbers alone have none
-        read = (numpy.lib.format.read_array_header_1_0 if version == (1, 0)
-                else numpy.lib.format.read_array_header_2_0)
-        shape, fortran_order, dtype = read(head)
+        shape, fortran_order, dtype = READ_HEADER[numpy.lib.format.read_magic(head)](head)
     except Exception as error:  # whatever NumPy's and Python's parsers say of any bytes
         raise ValueError(f"it has no header of such a file: {repr(error):.300}") from error
-    if min(shape, default=0) < 0:
+    if min(shape, default=0) < 0 or bool in map(type, shape):
         raise ValueError(f"its shape is {shape}")
     return dtype, shape, fortran_order, head.tell()
 
