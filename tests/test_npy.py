@@ -229,6 +229,7 @@ def test_a_file_is_found_again_from_another_folder(files, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path / "copy")
     os.remove("X.npy")
     assert numpy.asarray(result.features).tobytes() == X.tobytes()
+    assert result.features.shape == (N, 3) and result.labels.shape == (N,)  # in a column there
 
 
 def test_no_sum_is_told_of_files_that_have_changed_since(files):
