@@ -286,6 +286,14 @@ def test_a_name_of_another_editions_is_told_as_that(era, code):
     assert "its numbers are not ours" in message
 
 
+@pytest.mark.parametrize("era, remedy", [
+    ("2018", "only under the era 2020 its names are used"), ("d2l", "only under the era 2020"),
+    ("2020", "pip install --no-deps d2l, and pandas")])
+def test_what_is_lacking_is_told_with_the_remedy_of_the_era(era, remedy):
+    with as_published(era), pytest.raises(AttributeError, match=remedy):
+        importlib.import_module("d2l").nothing_of_this_name
+
+
 def test_the_book_is_there_for_who_looks_at_it():
     with as_published("d2l"):
         import d2l as book

@@ -1,14 +1,20 @@
 """Several devices: the batch is shared among them, and training is what one device's is."""
+from types import SimpleNamespace
+
 import numpy
 import pytest
 from after_writing import after_writing, ctrl_c
 from descent import initial, loop_in_float64, same, shuffles
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from d2l_linreg import ContextError, TrainResult, published, train
 from d2l_linreg.cli import main
 from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.reproduction.figures import DIFFERENT, compare_cell
+from d2l_linreg.settings import NOTEBOOKS
 from d2l_linreg.training import examples
+from d2l_linreg.training.orders import dealt
 
 DEVICES = ["cpu(0)", "cpu(1)", "cpu(2)"]
 
@@ -41,6 +47,25 @@ def test_batches_that_do_not_divide_are_shared_too(notebook, num_examples):
     numpy.testing.assert_allclose(result.w, w, atol=1e-5)
     numpy.testing.assert_allclose(result.b, b, atol=1e-5)
     numpy.testing.assert_allclose(result.batch_losses, losses, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(published.NOTEBOOKS), st.integers(1, 40), st.integers(1, 5),
+       st.integers(1, 7))
+def test_workers_take_each_batch_in_turn_and_equally_many(notebook, num_rows, workers, batch_size):
+    rows = numpy.random.RandomState(num_rows).permutation(num_rows).tolist()
+    each = [dealt(numpy.array(rows), NOTEBOOKS[notebook], batch_size, SimpleNamespace(
+        num_workers=workers, rank=rank, kvstore="dist_sync"), False).tolist()
+        for rank in range(workers)]
+    whole = workers * batch_size
+    missing = -num_rows % whole  # straight_dope fills up from the beginning; as far as that goes
+    filled = rows + (rows[:missing] if notebook == "straight_dope" else [])
+    batches = [filled[start:start + whole] for start in range(0, len(filled), whole)]
+    for rank, taken in enumerate(each):
+        assert len(taken) == len(batches) * batch_size
+        for batch, start in zip(batches, range(0, len(taken), batch_size), strict=True):
+            share = batch[rank * batch_size:(rank + 1) * batch_size]
+            assert taken[start:start + batch_size] == share + [-1] * (batch_size - len(share))
 
 
 def test_examples_in_files_are_shared_too(notebook, tmp_path, monkeypatch):

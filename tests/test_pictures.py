@@ -15,6 +15,7 @@ import numpy
 import pytest
 from matplotlib import ft2font
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scatter import INSIDE, PUBLISHED, inside_frame, overlap
 
 from d2l_linreg import as_published, d2l, published, reproduce
@@ -75,6 +76,19 @@ assert before == state()
 """
     drawn = [float(limit) for limit in run_python(program).split()]
     assert drawn == pytest.approx(axes, abs=1e-4)
+
+
+@pytest.mark.parametrize("scales", [("log", "linear"), ("linear", "log"), ("log", "log")])
+def test_only_straight_axes_leave_room_for_markers(scales):
+    def limits():
+        axes = Figure((6, 4), dpi=72).subplots()
+        axes.set(xscale=scales[0], yscale=scales[1])
+        axes.scatter([1, 10, 100], [1, 10, 1000], 100)
+        return (*axes.get_xlim(), *axes.get_ylim())
+
+    plain = limits()
+    with pictures_of_then():
+        assert limits() == plain
 
 
 # matplotlib 3.1 came in May 2019, and so between the eras
