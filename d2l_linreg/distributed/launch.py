@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ..errors import ArgumentError
 from .node import reserve, status_in_words
@@ -72,7 +72,7 @@ def launch(arguments: list[str], num_workers: int, num_servers: int, address: st
                    DMLC_NUM_WORKER=str(num_workers), DMLC_NUM_SERVER=str(num_servers))
     if machines is None:  # workers that each took all cores would wait for one another
         environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_workers, 1)))
-    with contextlib.closing(reserved), _Processes(patience) as processes, _sigterm_as_exit():
+    with contextlib.closing(reserved), _Processes(patience) as processes:
         for name in (["scheduler"] + [f"server {i}" for i in range(num_servers)]
                      + [f"worker {i}" for i in range(num_workers)]):
             environ["DMLC_ROLE"] = name.partition(" ")[0]
@@ -246,16 +246,3 @@ def _how(name: str) -> str:
 
 def _say(words: str) -> None:
     print(f"d2l-linreg launch: {words}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """SIGTERM inside the block leaves it, with the status a shell reports."""
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
