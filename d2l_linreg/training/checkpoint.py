@@ -187,8 +187,8 @@ class Checkpoint:
 
     def of_another_place(self, name: str) -> DataError:
         """The error of a file whose `name` does not belong to the place where it stands."""
-        return DataError(f"{self.path!r} does not hold what a {KIND} does: its {name} and its "
-                         "segments do not go together in this run; name another file, or remove it")
+        return storage.unfit(self.path, KIND, f"its {name} and its segments do not go together in "
+                             "this run; name another file, or remove it")
 
     def save(self, at_once: bool = False) -> None:
         """Write the file, if it is time, or `at_once`."""

@@ -86,12 +86,16 @@ def load(path: Any, kind: str) -> dict[str, Any]:
         values = _members(archive, {"text", *schema.fields})
         values.update(json.loads(values.pop("text").item()))
     except Exception as error:  # whatever parsers say of any bytes, a RecursionError, too
-        raise DataError(f"{path!r} does not hold what a {kind} does: "
-                        f"{repr(error):.300}") from error
+        raise unfit(path, kind, f"{repr(error):.300}") from error
     wrong = schema.wrong(values)
     if wrong is not None:
-        raise DataError(f"{path!r} does not hold what a {kind} does: {wrong}")
+        raise unfit(path, kind, wrong)
     return {**dict.fromkeys(schema.fields), **values}
+
+
+def unfit(path: Any, kind: str, why: str) -> DataError:
+    """The error of a file that is whole, but holds something else than its kind does."""
+    return DataError(f"{path!r} does not hold what a {kind} does: {why}")
 
 
 def _members(archive: bytes, names: Collection[str]) -> dict[str, Any]:
