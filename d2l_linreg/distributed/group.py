@@ -103,12 +103,12 @@ class Group:
 
         Parameters
         ----------
-        *arrays : numpy.memmap
+        *arrays : NpyFile
             Of equal length.
 
         Returns
         -------
-        arrays : list of numpy.memmap
+        arrays : list of NpyFile
         shared : int
             How many of the first rows the worker before this one has too.
 
