@@ -168,6 +168,9 @@ class _Processes:
     def start(self, name: str, command: list[str], environ: Mapping[str, str]) -> None:
         self.processes.append(_Process(name, command, environ, self))
 
+    def _workers(self) -> list[_Process]:
+        return [process for process in self.processes if process.name.startswith("worker")]
+
     def watch(self) -> int:
         """Wait for all workers, or for the first process that dies; see `launch`."""
         while True:
@@ -179,8 +182,7 @@ class _Processes:
                     _say(f"{process.name} died: {status_in_words(status)}{process.strange}; all "
                          "others were ended")
                 return 2 if set(died.values()) == {2} else 1
-            workers = [process for process in ended if process.name.startswith("worker")]
-            if all(ended[worker] == 0 for worker in workers):
+            if all(ended[worker] == 0 for worker in self._workers()):
                 self._part()
                 return 0
             if self._lost([process for process, status in ended.items() if status is None]):
@@ -196,12 +198,13 @@ class _Processes:
         still = {name: seconds for name, seconds in silent.items() if seconds > self.patience}
         if still:
             self._all_lived = self.clock
-        workers = [process for process in running if process.name.startswith("worker")]
+        workers = self._workers()  # and those who have ended: what they did last counts, too
         stepped = self.clock - max(self._all_lived, *(w.last["steps"] for w in workers))
         worked = min(stepped, self.clock - max(w.last["works"] for w in workers))
         if worked > self.patience:  # a message was lost, say, or a firewall drops them
             still[EVERY] = worked
-        at_work = [w.name for w in workers if w.last["works"] > w.last["waits"]]
+        at_work = [w.name for w in workers
+                   if w in running and w.last["works"] > w.last["waits"]]
         if stepped <= self.patience:
             self._late = False
         elif at_work and not (still or self._late):
