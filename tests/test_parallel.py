@@ -55,8 +55,9 @@ def test_batches_that_do_not_divide_are_shared_too(notebook, num_examples):
 def test_workers_take_each_batch_in_turn_and_equally_many(notebook, num_rows, workers, batch_size):
     rows = numpy.random.RandomState(num_rows).permutation(num_rows).tolist()
     each = [dealt(numpy.array(rows), NOTEBOOKS[notebook], batch_size, SimpleNamespace(
-        num_workers=workers, rank=rank, kvstore="dist_sync"), False).tolist()
+        num_workers=workers, rank=rank, kvstore="dist_sync", contexts=("cpu",)), False).tolist()
         for rank in range(workers)]
+    batch_size = min(batch_size, num_rows)  # no more room is taken than there are rows
     whole = workers * batch_size
     missing = -num_rows % whole  # straight_dope fills up from the beginning; as far as that goes
     filled = rows + (rows[:missing] if notebook == "straight_dope" else [])
