@@ -70,8 +70,7 @@ def _read(file: TextIO, label: str) -> tuple[list[str], numpy.ndarray]:
         raise DataError("it is empty; its first line must name the columns")
     if any("\0" <= character < "\t" or "\ud800" <= character <= "\udfff"
            for name in names for character in name):
-        raise DataError(f"line {first} is not text in UTF-8; save the table as CSV in UTF-8, not "
-                        "compressed, and not as a spreadsheet")
+        raise _no_text(first)
     if label not in names:
         separator = re.search("[;\t|]", names[0]) if len(names) == 1 else None
         raise DataError(f"--label is {label!r}; the columns are {', '.join(map(repr, names))}"
@@ -118,10 +117,17 @@ def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:  # a quote that is not closed, for one
+            if "NUL" in str(error):  # of which Python 3.10 reads none
+                raise _no_text(line) from error
             raise DataError(f"line {line} is no row of a .csv file: {error}; put quotes around "
                             "whole fields, or none") from error
         if row:
             yield line, row
+
+
+def _no_text(line: int) -> DataError:
+    return DataError(f"line {line} is not text in UTF-8; save the table as CSV in UTF-8, not "
+                     "compressed, and not as a spreadsheet")
 
 
 def _number(text: str) -> float:
