@@ -225,7 +225,11 @@ def frames(draw):
         held = [value if same or place == row else 1 for place in range(rows)]
         series[at] = pandas.Series(held, dtype=dtype)
         words = [*words, "labels: " if at == len(names) else "features: "]
-        words.append(f"row {0 if same else row}, counted from 0")
+        if value is pandas.NaT:  # each of which is missing
+            words += [f"{rows} values are missing", *(f"row {at}" for at in range(min(rows, 3))),
+                      ", counted from 0"]
+        else:
+            words.append(f"row {0 if same else row}, counted from 0")
         if at < len(names):
             words.append(repr(names[at]))
     elif fault == "twice":
