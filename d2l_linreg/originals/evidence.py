@@ -145,7 +145,7 @@ def _found(numbers: Sequence[str], arrays: Sequence[numpy.ndarray]) -> list[tupl
         with numpy.errstate(invalid="ignore"):  # of numbers beyond floats
             low, high = (numpy.searchsorted(values[:-1], near[:-1], sorter=by_size)
                          for near in (printed - half, printed + half))
-        for i in numpy.flatnonzero(low < high):
+        for i in numpy.flatnonzero(low < high).tolist():
             found += [(numbers[i], values[at]) for at in by_size[low[i]:high[i]]
                       if abs(values[at + 1] - printed[i + 1]) <= half[i + 1]]
     return found
