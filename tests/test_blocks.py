@@ -3,6 +3,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import queue
 import random
 import signal
 import subprocess
@@ -371,14 +372,16 @@ def struck(count, seed, pause=0.03):
     process = subprocess.Popen(
         [sys.executable, "-c", PROCESS.format(tests=str(Path(__file__).parent), count=count)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ())
-    moments, told = random.Random(seed), [process.stdout.readline()]
-    for _ in range(count):
+    lines = queue.SimpleQueue()
+    threading.Thread(target=lambda: [lines.put(line) for line in process.stdout]).start()
+    moments, told = random.Random(seed), [lines.get(timeout=100)]
+    while len(told) <= count and process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(moments.random() * pause)
         process.send_signal(signal.SIGINT)
-        told.append(process.stdout.readline())
-    _, errors = process.communicate(timeout=60)
-    return told, errors, process.returncode
+        with contextlib.suppress(queue.Empty):  # if it came in a `__del__`, where Python ignores it
+            told.append(lines.get(timeout=3))
+    return told, process.stderr.read(), process.wait(60)
 
 
 def test_real_ctrl_cs_at_random_moments_leave_nothing():
