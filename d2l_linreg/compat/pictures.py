@@ -1,11 +1,11 @@
 """How matplotlib drew, in Jupyter, when the notebooks were run."""
-import contextlib
 import functools
-from collections.abc import Iterator
+import threading
 from typing import Any
-from unittest.mock import patch
 
 import numpy
+
+from .blocks import Changes, block, replaced
 
 # What Jupyter's inline backend set until 2021
 _INLINE: Any = {"figure.figsize": (6, 4), "figure.dpi": 72, "figure.subplot.bottom": 0.125,
@@ -13,8 +13,8 @@ _INLINE: Any = {"figure.figsize": (6, 4), "figure.dpi": 72, "figure.subplot.bott
                 "figure.edgecolor": (1, 1, 1, 0)}
 
 
-@contextlib.contextmanager
-def pictures_of_then() -> Iterator[None]:
+@block
+def pictures_of_then() -> Changes:
     """Figures of Jupyter's old size, margins and axes inside the block.
 
     Until version 3.1 matplotlib
@@ -63,28 +63,34 @@ def pictures_of_then() -> Iterator[None]:
         _, height, descent = self.get_text_width_height_descent("lp", font, False)
         return height - descent, descent, 0
 
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(matplotlib.rc_context(_INLINE))
-        stack.enter_context(patch.object(Axes, "scatter", scatter))
-        stack.enter_context(patch.object(Axes, "get_tightbbox", get_tightbbox))
-        stack.enter_context(patch.object(
-            RendererBase, "_get_font_height_metrics", font_height, create=True))
-        if hasattr(Axis, "_update_ticks") and hasattr(transforms, "_interval_contains_close"):
-            stack.enter_context(patch.object(Axis, "_update_ticks", _ticks_just_outside(
-                Axis._update_ticks, transforms._interval_contains_close)))
-        yield
+    was = dict(matplotlib.rcParams.copy())
+    del was["backend"]  # as matplotlib's rc_context does
+    yield functools.partial(dict.update, matplotlib.rcParams, was)
+    matplotlib.rcParams.update(_INLINE)
+    yield from replaced(Axes, "scatter", scatter)
+    yield from replaced(Axes, "get_tightbbox", get_tightbbox)
+    yield from replaced(RendererBase, "_get_font_height_metrics", font_height)
+    if hasattr(Axis, "_update_ticks") and hasattr(transforms, "_interval_contains_close"):
+        yield from _ticks_just_outside(Axis, transforms)
 
 
-def _ticks_just_outside(plain: Any, plain_contains: Any) -> Any:
-    """`Axis._update_ticks`, with half a pixel for its tolerance in straight axes."""
-    from matplotlib import transforms
+def _ticks_just_outside(axis: Any, transforms: Any) -> Changes:
+    """Half a pixel of tolerance in `Axis._update_ticks`, where axes are straight."""
+    plain, plain_contains = axis._update_ticks, transforms._interval_contains_close
+    updated = threading.local()  # as two threads may draw at a time
+
+    def contains(interval: Any, val: Any, rtol: float = 1e-10) -> Any:
+        return plain_contains(interval, val, getattr(updated, "tolerance", rtol))
 
     def update_ticks(self: Any) -> Any:
         if self.axes.name != "rectilinear":
             return plain(self)
         pixels = self.axes.bbox.width if self.axis_name == "x" else self.axes.bbox.height
-        contains = functools.partial(plain_contains, rtol=0.5 / pixels)
-        with patch.object(transforms, "_interval_contains_close", contains):
+        updated.tolerance = 0.5 / pixels
+        try:
             return plain(self)
+        finally:
+            vars(updated).clear()
 
-    return update_ticks
+    yield from replaced(transforms, "_interval_contains_close", contains)
+    yield from replaced(axis, "_update_ticks", update_ticks)

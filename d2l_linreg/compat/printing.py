@@ -1,12 +1,14 @@
 """How NumPy printed arrays in 2017 and in 2019; inside a block, and afterwards as before."""
 import contextlib
+import functools
 import importlib
-from collections.abc import Iterator
+from contextvars import Token, copy_context
 from typing import Any, cast
-from unittest.mock import patch
 
 import numpy
 from numpy.lib import NumpyVersion
+
+from .blocks import Changes, block, replaced
 
 _NEW = NumpyVersion(numpy.__version__) >= "2.0.0"
 _arrayprint = importlib.import_module(  # private, so that it moves about
@@ -20,8 +22,8 @@ _DEFAULTS: Any = dict(precision=8, threshold=1000, edgeitems=3, linewidth=75, su
                       legacy=_LEGACY)
 
 
-@contextlib.contextmanager
-def printing_of_2019(**options: Any) -> Iterator[None]:
+@block
+def printing_of_2019(**options: Any) -> Changes:
     """NumPy 1.16's way to print inside the block, whatever a caller has set.
 
     Afterwards it is as before, but that a function which someone gave to NumPy 1's
@@ -29,12 +31,34 @@ def printing_of_2019(**options: Any) -> Iterator[None]:
     """
     if not _NEW:
         cast(Any, numpy).set_string_function(None, repr=False)
-    with numpy.printoptions(**dict(_DEFAULTS, **options)):
-        yield
+    yield from _set_options(**dict(_DEFAULTS, **options))
 
 
-@contextlib.contextmanager
-def printing_of_2017() -> Iterator[None]:
+def _set_options(**options: Any) -> Changes:
+    variable = getattr(_arrayprint, "format_options", None)  # NumPy 2.2 and later: of a context
+    if variable is None:
+        yield functools.partial(numpy.set_printoptions, **numpy.get_printoptions())
+        numpy.set_printoptions(**options)
+        return
+    # Changed in place, as a block may be left in another context, and contexts be copied inside it
+    ours, inside = variable.get(), copy_context()
+    before = dict(ours)
+    inside.run(numpy.set_printoptions, **options)
+    token: Token[Any] | None = None
+
+    def undo() -> None:
+        ours.update(before)
+        with contextlib.suppress(ValueError, RuntimeError):  # left elsewhere, or undone before
+            if token is not None:
+                variable.reset(token)  # where someone has set others inside
+
+    yield undo
+    token = variable.set(ours)
+    ours.update(inside[variable])
+
+
+@block
+def printing_of_2017() -> Changes:
     """NumPy 1.13's way to print inside the block, which also tells MXNet's arrays.
 
     NumPy has that way still, but for two things: numbers of less than 64 bits went by way of
@@ -53,9 +77,9 @@ def printing_of_2017() -> Iterator[None]:
         uncounted = blanks if legacy in _OF_2017 and not stripped.endswith(",") else 0
         return extend(s, line, word, line_width + uncounted, next_line_prefix, legacy)
 
-    with (printing_of_2019(legacy="1.13"),
-          patch.multiple(_arrayprint, _array2string=array2string, _extendLine=extend_line)):
-        yield
+    yield from printing_of_2019(legacy="1.13")
+    yield from replaced(_arrayprint, "_array2string", array2string)
+    yield from replaced(_arrayprint, "_extendLine", extend_line)
 
 
 def str_of_2019(array: numpy.ndarray) -> str:

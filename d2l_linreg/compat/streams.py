@@ -18,6 +18,7 @@ when, says `eras.py`.
 import contextlib
 import functools
 import math
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy
 
+from .blocks import Changes, replaced
 from .eras import OF_THE_NOTEBOOKS, ONE_ENGINE, Drawing, Generator
 from .logf import LOGF
 
@@ -277,15 +279,10 @@ def restart(seed: int | None, ctx: Any = "all") -> None:
         _of_process = None if seed is None else started(seed, _drawing, on_device=ctx != "all")
 
 
-@contextlib.contextmanager
-def of_new_process(drawing: Drawing = OF_THE_NOTEBOOKS) -> Iterator[None]:
+def of_new_process(drawing: Drawing = OF_THE_NOTEBOOKS) -> Changes:
     """The process's streams as in a new process of an era, and then where they were."""
-    global _of_process, _drawing
-    outer, _of_process, _drawing = (_of_process, _drawing), started(0, drawing), drawing
-    try:
-        yield
-    finally:
-        _of_process, _drawing = outer
+    yield from replaced(sys.modules[__name__], "_drawing", drawing)
+    yield from replaced(sys.modules[__name__], "_of_process", started(0, drawing))
 
 
 @contextlib.contextmanager

@@ -1,16 +1,15 @@
 """MXNet as it was when one of the notebooks was run, for that notebook's own code."""
-import contextlib
 import functools
 import numbers
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 import numpy
 
 from .. import d2l, published, straight_dope  # noqa: F401, before MXNet's own is replaced
 from ..arguments import one_of
+from ..compat.blocks import Changes, block, replaced
 from ..compat.eras import ERAS, TODAY, Era
 from ..compat.mxnet import mx
 from ..compat.pictures import pictures_of_then
@@ -20,14 +19,14 @@ from ..contexts import as_context
 from ..errors import ArgumentError
 from ..settings import NOTEBOOKS, Notebook, era_of
 from .draws import drawing_as_in
-from .stand_ins import for_gpus, set_matplotlib_formats, the_book
+from .stand_ins import default_device, for_gpus, set_matplotlib_formats, the_book
 
 NAMES = (*NOTEBOOKS, *ERAS, TODAY)
 
 
-@contextlib.contextmanager
+@block
 def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None,
-                 swapped_pairs: bool = False) -> Iterator[None]:
+                 swapped_pairs: bool = False) -> Changes:
     """Have MXNet, inside the block, behave as it did when a notebook was run.
 
     The random stream starts as in a new process, and is the one of that era, bit for bit on any
@@ -48,8 +47,13 @@ def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None
     orders, but for the printed mini-batches, were found by search; they are not the authors' own.
     All other shuffles are ordinary.
 
-    Afterwards everything is as it was, the random stream included, except that with NumPy 1 a
-    function which someone gave to `numpy.set_string_function`, which keeps it to itself, is gone.
+    Afterwards everything is as it was, the random stream included, and so are the settings of NumPy
+    and matplotlib that someone has changed inside; except that with NumPy 1 a function which
+    someone gave to `numpy.set_string_function`, which keeps it to itself, is gone.
+
+    All of this is the whole process's: other threads see it, too. While a thread or asyncio task is
+    inside, no other can enter. Blocks that one enters inside each other may be left in any order:
+    that entered last holds, and each is undone once it and all that were entered after it are left.
 
     Parameters
     ----------
@@ -71,6 +75,8 @@ def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None
     ArgumentError
         If `era` or `numpy_printing` is unknown, one of the options goes with "today" or, as a
         ContextError, `ctx` is unknown.
+    RuntimeError
+        If another thread or task is inside, which the message names.
 
     Examples
     --------
@@ -83,34 +89,33 @@ def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None
     [-0.67765152  0.03629481]
     <NDArray 2 @cpu(0)>
     """
-    of_then, own, default = checked(era, ctx, swapped_pairs=swapped_pairs,
-                                    numpy_printing=numpy_printing)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(default)
-        stack.enter_context(the_book(shadows=of_then is not None,
-                                     later=of_then is not None and of_then.later_books))
-        stack.enter_context(set_matplotlib_formats())
-        if ctx is not None and default.device_type == "cpu":
-            stack.enter_context(for_gpus(default))
-        if of_then is not None:
-            stack.enter_context(drawing_as_in(of_then, swapped_pairs))
-            stack.enter_context(PRINTING[numpy_printing or of_then.numpy]())
-            for name, of_numpys_then in (("asscalar", scalar_of_then), ("asnumpy", array_of_then)):
-                stack.enter_context(patch.object(mx.nd.NDArray, name, _of_then(
-                    getattr(mx.nd.NDArray, name), of_numpys_then)))
-            if of_then.old_pictures:
-                stack.enter_context(pictures_of_then())
-            if of_then.exact_squares:
-                for array, square in ((mx.nd.NDArray, mx.nd.square), (mx.np.ndarray, mx.np.square)):
-                    stack.enter_context(patch.object(array, "__pow__", _squaring(
-                        array.__pow__, square)))
-            recovered = published_orders(own) if own is not None else []
-            if of_then.shuffles_once:
-                stack.enter_context(patch.object(mx.io, "NDArrayIter", _shuffling_once(
-                    recovered if own is not None and own.shuffles_once else [])))
-            if own is not None and not own.shuffles_once:
-                stack.enter_context(patch.object(random, "shuffle", _published_shuffle(recovered)))
-        yield
+    of_then, own, device = checked(era, ctx, swapped_pairs=swapped_pairs,
+                                   numpy_printing=numpy_printing)
+    yield from the_book(shadows=of_then is not None,
+                        later=of_then is not None and of_then.later_books)
+    yield from set_matplotlib_formats()
+    if ctx is not None:
+        yield from default_device(device)
+    if ctx is not None and device.device_type == "cpu":
+        yield from for_gpus(device)
+    if of_then is None:
+        return
+    yield from drawing_as_in(of_then, swapped_pairs)
+    yield from PRINTING[numpy_printing or of_then.numpy]()
+    for name, of_numpys_then in (("asscalar", scalar_of_then), ("asnumpy", array_of_then)):
+        yield from replaced(mx.nd.NDArray, name, _of_then(
+            getattr(mx.nd.NDArray, name), of_numpys_then))
+    if of_then.old_pictures:
+        yield from pictures_of_then()
+    if of_then.exact_squares:
+        for array, square in ((mx.nd.NDArray, mx.nd.square), (mx.np.ndarray, mx.np.square)):
+            yield from replaced(array, "__pow__", _squaring(array.__pow__, square))
+    recovered = published_orders(own) if own is not None else []
+    if of_then.shuffles_once:
+        yield from replaced(mx.io, "NDArrayIter", _shuffling_once(
+            recovered if own is not None and own.shuffles_once else []))
+    if own is not None and not own.shuffles_once:
+        yield from replaced(random, "shuffle", _published_shuffle(recovered))
 
 
 PRINTING = {"1.13": printing_of_2017, "1.16": printing_of_2019}
@@ -126,7 +131,7 @@ def checked(era: object, ctx: Any, *, swapped_pairs: bool, numpy_printing: str |
         None for "today".
     own : Notebook or None
         None where the name is none of a notebook.
-    default : mxnet.Context
+    device : mxnet.Context
     """
     name = one_of("era", era, NAMES)
     own, of_then = NOTEBOOKS.get(name), ERAS.get(era_of(name))
@@ -183,22 +188,21 @@ def _published_shuffle(orders: list[list[int]]) -> Callable[..., None]:
 
 def _shuffling_once(orders: list[list[int]]) -> type:
     """MXNet's NDArrayIter, shuffling once; the first that have as many rows in those orders."""
-    recovered = list(orders)
+    recovered, rows = iter(orders), len(orders[0]) if orders else None
 
     class NDArrayIter(mx.io.NDArrayIter):
         __doc__ = mx.io.NDArrayIter.__doc__
 
         def __init__(self, *arguments: Any, **keywords: Any) -> None:
-            plain = numpy.random.shuffle
-
-            def shuffle(rows: numpy.ndarray) -> None:
-                if recovered and len(rows) == len(recovered[0]):
-                    rows[:] = recovered.pop(0)
-                else:
-                    plain(rows)
-
-            with patch.object(numpy.random, "shuffle", shuffle):
-                super().__init__(*arguments, **keywords)
+            super().__init__(*arguments, **keywords)
             self.shuffle = False  # from now on, reset() rewinds
+
+        def _shuffle_data(self) -> None:
+            order = next(recovered, None) if len(self.idx) == rows else None
+            if order is None:
+                return super()._shuffle_data()
+            self.idx[:] = order
+            for name in ("data", "label"):
+                setattr(self, name, mx.io.io._getdata_by_idx(getattr(self, name), order))
 
     return NDArrayIter

@@ -1,13 +1,12 @@
 """MXNet's functions for random numbers, drawing from the streams of an era."""
-import contextlib
 import numbers
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import numpy
 
+from ..compat.blocks import Changes, replaced
 from ..compat.eras import Era
 from ..compat.mxnet import mx
 from ..compat.streams import of_new_process, stream
@@ -17,9 +16,8 @@ from ..contexts import as_context
 PARAMETERS = {"normal": ("loc", "scale"), "uniform": ("low", "high")}
 
 
-@contextlib.contextmanager
-def drawing_as_in(era: Era, swapped_pairs: bool) -> Iterator[None]:
-    """Have MXNet draw, inside the block, as in a new process of that era.
+def drawing_as_in(era: Era, swapped_pairs: bool) -> Changes:
+    """Have MXNet draw, inside a block, as in a new process of that era.
 
     Parameters
     ----------
@@ -27,32 +25,25 @@ def drawing_as_in(era: Era, swapped_pairs: bool) -> Iterator[None]:
     swapped_pairs : bool
         As on macOS.
     """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(of_new_process(
-            replace(era.drawing, swapped_pairs=swapped_pairs)))
-        for kind in PARAMETERS:
-            if "nd" in era.namespaces:
-                for module, name, further in (
-                        (mx.nd, "random_" + kind, ("shape", "ctx", "dtype", "out")),
-                        (mx.nd, kind, ("shape", "ctx", "dtype", "out")),
-                        (mx.nd.random, kind, ("shape", "dtype", "ctx", "out")),
-                        (mx.random, kind, ("shape", "dtype", "ctx", "out"))):
-                    _patch(stack, module, name, _drawing("nd", kind, further,
-                                                         getattr(module, name)))
-            if "np" in era.namespaces:
-                _patch(stack, mx.np.random, kind, _drawing(
-                    "np", kind, ("size", "dtype", "ctx", "out"), getattr(mx.np.random, kind)))
+    yield from of_new_process(replace(era.drawing, swapped_pairs=swapped_pairs))
+    for kind in PARAMETERS:
         if "nd" in era.namespaces:
-            for module in (mx.nd.random, mx.random):
-                _patch(stack, module, "randn", _of_lengths(module.normal, "shape"))
+            for module, name, further in (
+                    (mx.nd, "random_" + kind, ("shape", "ctx", "dtype", "out")),
+                    (mx.nd, kind, ("shape", "ctx", "dtype", "out")),
+                    (mx.nd.random, kind, ("shape", "dtype", "ctx", "out")),
+                    (mx.random, kind, ("shape", "dtype", "ctx", "out"))):
+                yield from replaced(module, name, _drawing("nd", kind, further,
+                                                           getattr(module, name)))
         if "np" in era.namespaces:
-            _patch(stack, mx.np.random, "randn", _of_lengths(mx.np.random.normal, "size"))
-            _patch(stack, mx.np.random, "rand", _of_lengths(mx.np.random.uniform, "size"))
-        yield
-
-
-def _patch(stack: contextlib.ExitStack, module: Any, name: str, function: Any) -> None:
-    stack.enter_context(patch.object(module, name, function))
+            yield from replaced(mx.np.random, kind, _drawing(
+                "np", kind, ("size", "dtype", "ctx", "out"), getattr(mx.np.random, kind)))
+    if "nd" in era.namespaces:
+        for module in (mx.nd.random, mx.random):
+            yield from replaced(module, "randn", _of_lengths(module.normal, "shape"))
+    if "np" in era.namespaces:
+        yield from replaced(mx.np.random, "randn", _of_lengths(mx.np.random.normal, "size"))
+        yield from replaced(mx.np.random, "rand", _of_lengths(mx.np.random.uniform, "size"))
 
 
 def _drawing(namespace: str, kind: str, further: tuple[str, ...],

@@ -1,15 +1,15 @@
 """In Jupyter: `%load_ext d2l_linreg`, then `%as_published d2l` or `%as_published off`."""
-import contextlib
 from typing import Any
 
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from ..compat.blocks import Block
 from .as_published import as_published, checked
 
-_scope: contextlib.AbstractContextManager[None] | None = None
+_scope: Block | None = None
 
 
-def _switch(scope: contextlib.AbstractContextManager[None] | None) -> None:
+def _switch(scope: Block | None) -> None:
     """Leave the scope that is entered, if any, and enter another, if any."""
     global _scope
     if _scope is not None:
@@ -17,6 +17,7 @@ def _switch(scope: contextlib.AbstractContextManager[None] | None) -> None:
     _scope = scope
     if scope is not None:
         scope.__enter__()
+        scope.entered.task = lambda: None  # the whole kernel's, whatever tasks it runs
 
 
 @magic_arguments()

@@ -1,16 +1,17 @@
 """What notebooks import, or ask for, that is not here: the books' package, a GPU, an old name."""
-import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+import threading
+from contextvars import ContextVar
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 from .. import d2l
+from ..compat.blocks import Changes, block, replaced
 from ..compat.mxnet import mx
+from ..contexts import Context
 
 _ANOTHER_EDITION = (
     "{name} belongs to another edition of Dive into Deep Learning, whose package is d2l on PyPI: "
@@ -66,9 +67,8 @@ class _Finder:
             raise ImportError(book.lacks(name), name=name)
 
 
-@contextlib.contextmanager
-def the_book(shadows: bool, later: bool) -> Iterator[None]:
-    """Inside the block `import d2l`, and `from d2l import mxnet`, give our vocabulary.
+def the_book(shadows: bool, later: bool) -> Changes:
+    """Inside a block `import d2l`, and `from d2l import mxnet`, give our vocabulary.
 
     Parameters
     ----------
@@ -78,16 +78,17 @@ def the_book(shadows: bool, later: bool) -> Iterator[None]:
         Whether such a package's names are used where ours end.
     """
     if not shadows and (_modules() or _is_installed()):
-        yield
         return
-    finder = _Finder()
-    with _without_the_package():
-        sys.modules["d2l"] = sys.modules["d2l.mxnet"] = _Book(later)
-        sys.meta_path.insert(0, finder)
-        try:
-            yield
-        finally:
+    yield from _without_the_package()
+    sys.modules["d2l"] = sys.modules["d2l.mxnet"] = _Book(later)
+    finder: Any = _Finder()
+
+    def undo() -> None:
+        if finder in sys.meta_path:
             sys.meta_path.remove(finder)
+
+    yield undo
+    sys.meta_path.insert(0, finder)
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -95,18 +96,22 @@ def _modules() -> dict[str, ModuleType]:
             if name == "d2l" or name.startswith("d2l.")}
 
 
-@contextlib.contextmanager
-def _without_the_package() -> Iterator[None]:
+@block
+def _without_the_package() -> Changes:
     """Inside the block no module of the package d2l is loaded; afterwards those that were."""
     before = _modules()
-    for name in before:
-        del sys.modules[name]
-    try:
-        yield
-    finally:
-        for name in _modules():
-            del sys.modules[name]
+
+    def undo() -> None:
+        _unload()
         sys.modules.update(before)
+
+    yield undo
+    _unload()
+
+
+def _unload() -> None:
+    for name in _modules():
+        sys.modules.pop(name, None)
 
 
 def _is_installed() -> bool:
@@ -114,12 +119,10 @@ def _is_installed() -> bool:
     return found is not None and found.origin is not None  # no mere folder
 
 
-@contextlib.contextmanager
-def set_matplotlib_formats() -> Iterator[None]:
-    """Inside the block that function is where it was until IPython 9, if IPython is loaded."""
+def set_matplotlib_formats() -> Changes:
+    """Inside a block that function is where it was until IPython 9, if IPython is loaded."""
     display = sys.modules.get("IPython.display")
     if display is None or hasattr(display, "set_matplotlib_formats"):
-        yield
         return
 
     def as_it_was(*formats: str, **keywords: Any) -> None:
@@ -127,18 +130,25 @@ def set_matplotlib_formats() -> Iterator[None]:
 
         backend_inline.set_matplotlib_formats(*formats, **keywords)
 
-    with patch.object(display, "set_matplotlib_formats", as_it_was, create=True):
-        yield
+    yield from replaced(display, "set_matplotlib_formats", as_it_was)
 
 
-@contextlib.contextmanager
-def for_gpus(ctx: mx.Context) -> Iterator[None]:
-    """Inside the block `mx.gpu()`, by whatever name, is `ctx`."""
+def default_device(ctx: mx.Context) -> Changes:
+    """Inside a block MXNet's default device is `ctx`, in all threads."""
+    if hasattr(Context, "_default_ctx"):
+        yield from replaced(Context, "_default_ctx",
+                            type("", (threading.local,), {"value": ctx})())
+    else:  # MXNet 2
+        current: ContextVar[Any] = ContextVar("current", default=ctx)
+        for module in (mx.device, mx.context):
+            yield from replaced(module, "_current", current)
+
+
+def for_gpus(ctx: mx.Context) -> Changes:
+    """Inside a block `mx.gpu()`, by whatever name, is `ctx`."""
     def gpu(device_id: int = 0) -> mx.Context:
         return ctx
 
-    with contextlib.ExitStack() as stack:
-        for module in (mx, mx.context, mx.npx):
-            if hasattr(module, "gpu"):
-                stack.enter_context(patch.object(module, "gpu", gpu))
-        yield
+    for module in (mx, mx.context, mx.npx):
+        if hasattr(module, "gpu"):
+            yield from replaced(module, "gpu", gpu)
