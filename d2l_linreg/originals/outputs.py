@@ -34,7 +34,8 @@ def printed(cell: nbformat.NotebookNode) -> str:
     for output in cell.outputs:
         if output.output_type == "stream" and output.get("name", "stdout") == "stdout":
             text += output.text
-        elif output.output_type in BUNDLES and not any(kind.startswith("image/") for kind in output.data):
+        elif output.output_type in BUNDLES and not any(
+                kind.startswith("image/") for kind in output.data):
             data = {kind: text for kind, text in output.data.items() if isinstance(text, str)}
             plain, html = data.get("text/plain", ""), data.get("text/html")
             if html is not None and _OBJECT.fullmatch(plain or "<_ object>"):
