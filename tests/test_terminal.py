@@ -53,8 +53,8 @@ def test_a_long_output_is_cut_on_the_terminal_alone():
 
 def test_a_files_name_and_an_output_steer_nothing(tmp_path, capsys):
     name = "a\x1b[31m\u202e.ipynb"
-    written(tmp_path / name, ("import os\nprint('\\x1b[2J')", [said("\x1b[3J")]),
-            ("1 / 0", [raised("E\x07", "\x9b1m")]), ("'\\u2028'", [returned("\u2028")]))
+    written(tmp_path / name, ("import os\nprint('\\x1b[2J')", said("\x1b[3J")),
+            ("1 / 0", raised("E\x07", "\x9b1m")), ("'\\u2028'", returned("\u2028")))
     output = str(tmp_path / "out\x07\x1b.ipynb")
     assert main(["run", str(tmp_path / name), "--as", "today", "--output", output]) == 1
     out, err = capsys.readouterr()
