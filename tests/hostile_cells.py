@@ -8,15 +8,15 @@ ours, no end that does not come, no process left, and nothing lost that the cell
 """
 import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import psutil
 from made import written
-from processes import environ
 
 SHELL = "get_ipython()"
 SEND = (f"k = {SHELL}.kernel\ndef send(kind, content, **o):\n    k.session.send(k.iopub_socket, kind, "
@@ -79,30 +79,56 @@ CELLS = [
 BOUNDED = ["--timeout", "20"]
 
 
+def run(arguments, folder):
+    """The command's exit status and what it printed, in this process: it is started once."""
+    from d2l_linreg.cli import main
+
+    def late(number, frame):
+        raise RuntimeError("it does not end")
+
+    before = [os.dup(1), os.dup(2)]
+    here = os.getcwd()
+    with tempfile.TemporaryFile() as printed:
+        signal.signal(signal.SIGALRM, late)
+        signal.alarm(300)
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+        try:
+            os.chdir(folder)
+            status = main(arguments)
+        except BaseException:
+            traceback.print_exc()
+            status = None
+        finally:
+            sys.stdout.flush()
+            signal.alarm(0)
+            os.chdir(here)
+            for to, fd in enumerate(before, 1):
+                os.dup2(fd, to)
+                os.close(fd)
+        printed.seek(0)
+        return status, printed.read()
+
+
 def went(cell, folder):
-    """What is wrong with how a notebook with this cell ends, and its exit status."""
+    """What is wrong with how a notebook with this cell ends, its exit status, and how long."""
     inside = Path(folder) / "inside"  # which a cell may remove
     inside.mkdir()
     path = written(inside / "book.ipynb", "print('ran', 'before')", cell, "print('ran', 'after')")
     begun = time.monotonic()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "d2l_linreg", "run", path, "--as", "today", *BOUNDED, "--html",
-             "out.html", "--json", "out.json", "--output", "out.ipynb"], cwd=folder, env=environ(),
-            capture_output=True, timeout=240)
-    except subprocess.TimeoutExpired:
-        return "does not end", None, 240.0
+    status, printed = run(["run", path, "--as", "today", *BOUNDED, "--html", "out.html", "--json",
+                           "out.json", "--output", "out.ipynb"], folder)
     took = time.monotonic() - begun
     wrong = []
-    if done.returncode not in (0, 1):
-        wrong.append(f"exits with {done.returncode}")
-    if b"Traceback" in done.stderr or b"Error" in done.stderr:
-        wrong.append(f"says {done.stderr[-800:].decode()}")
-    if any(byte in done.stdout + done.stderr for byte in b"\x1b\x07\b\r\0"):
+    if status not in (0, 1):
+        wrong.append(f"exits with {status}")
+    if b"Traceback (most" in printed:
+        wrong.append(f"says {printed[-1500:].decode()}")
+    if any(byte in printed for byte in b"\x1b\x07\b\r\0"):
         wrong.append("steers the terminal")
     output = Path(folder) / "out.ipynb"
     if not output.exists():
-        wrong.append(f"writes nothing: {done.stderr.decode()[-300:]}")
+        wrong.append(f"writes nothing: {printed.decode()[-300:]}")
     else:
         texts = ["".join("".join(o.get("text", "")) for o in c.get("outputs", []))
                  for c in json.loads(output.read_text())["cells"]]
@@ -121,7 +147,7 @@ def went(cell, folder):
         wrong.append(f"leaves {left}")
         for process in left:
             process.kill()
-    return "; ".join(wrong), done.returncode, took
+    return "; ".join(wrong), status, took
 
 
 if __name__ == "__main__":
