@@ -11,13 +11,14 @@ import uuid
 import nbformat
 import psutil
 import pytest
+from hostile_cells import CELLS, SEND
 from IPython.core.interactiveshell import InteractiveShell
 from made import written
 from processes import environ
 from traitlets.config import Config
 
 from d2l_linreg.originals.installs import NOT_RUN, refuse
-from d2l_linreg.originals.kernel import Stopped, run_cells
+from d2l_linreg.originals.kernel import Stopped, _events, run_cells, signals_held
 
 WITHOUT_MXNET = ["--as", "today"]  # but it loads MXNet
 
@@ -190,3 +191,120 @@ def test_with_leave_the_kernels_own_pip_runs(tmp_path):
     assert f"(python {sys.version_info[0]}.{sys.version_info[1]})" in texts[0]
     first, second = texts[1].splitlines()
     assert first == second
+
+
+# Whatever a notebook does
+
+def processes_of(folder):
+    """Those of kernels that ran in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if "D2L_LINREG_RUN" in process.environ() and process.cwd().startswith(str(folder)):
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("code", [code for code in CELLS if any(word in code for word in (
+    "os._exit(0)", "SIGKILL", "__str__(self): raise", "setsid nohup", "Timer(0.3", "closerange",
+    "'display_id': 'q'", "'ename': 1", "10**40"))])
+def test_no_cell_costs_what_was_put_out_before_or_leaves_a_process(code, tmp_path):
+    texts, stopped = run(notebook("print('before')", code, "print('after')"), tmp_path, timeout=20)
+    assert texts[0] == "before\n"
+    assert (texts[2] == "after\n") == (stopped is None)
+    assert processes_of(tmp_path) == []
+
+
+def test_a_message_that_is_none_costs_no_other(tmp_path):
+    broken = """print("a")
+send("comm_open", {"comm_id": "a", "target_name": "jupyter.widget", "data": {}})
+send("display_data", {"data": {"text/plain": 5}, "metadata": 1})
+print("b")"""
+    texts, stopped = run(notebook(SEND + broken, "print('c')"), tmp_path)
+    assert stopped is None and texts[1] == "c\n"
+    assert {"a", "b"} < set(texts[0].split("\n"))
+    assert texts[0].count("An output is left out") == 2
+
+
+@pytest.mark.parametrize("answer", [
+    "", "5", "[", "[5, None, ()]", "x" * 10**6, "(" * 10**4, "{1: 2}",
+    f"[('seed', {10**40}, True)]",
+    "[('seed', 10**40, True)]", "[('normal', 'nd', (-1,), 0, 1)]", "[('x', 'nd', (1,), 0, 1)]",
+    "[('normal', 'nd', ('a',), 0, 1)]", "[('normal', 'nd', (1,), 'a', 1)]"])
+def test_what_a_notebook_forges_of_its_draws_is_none(answer):
+    assert _events(answer) == []
+
+
+def test_what_was_drawn_is_taken_as_it_is():
+    told = [("seed", None, False), ("seed", 3, True), ("normal", "nd", (3, 2), 0, 1.5),
+            ("uniform", "np", (), -1, 1)]
+    assert _events(repr([*told, 5])) == told
+
+
+def test_a_kernel_that_does_not_start_is_told_with_what_it_says(tmp_path, monkeypatch):
+    startup = tmp_path / "ipykernel"
+    startup.mkdir()
+    (startup / "__init__.py").write_text("raise ImportError('no ipykernel, as \\x1b[31mthis')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(OSError, match="the kernel does not start: ImportError: no ipykernel"):
+        run(notebook("1"), tmp_path)
+    assert processes_of(tmp_path) == []
+
+
+def ended(path, folder, moments, *numbers):
+    """A command's exit status and what it wrote, sent a signal each time a file is there, or after
+    so many seconds."""
+    command = subprocess.Popen(
+        [sys.executable, "-m", "d2l_linreg", "run", path, *WITHOUT_MXNET, "--output", "out.ipynb"],
+        cwd=folder, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        for moment, number in zip(moments, numbers, strict=True):
+            for _ in range(1200 if isinstance(moment, str) else int(moment * 10)):
+                if command.poll() is not None or isinstance(moment, str) and (
+                        (folder / moment).exists()):
+                    break
+                time.sleep(0.1)
+            command.send_signal(number)
+        err = command.communicate(timeout=100)[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            command.kill()
+    assert "Traceback" not in err, err
+    return command.returncode
+
+
+@pytest.mark.parametrize("moments, numbers", [
+    (["begun"], [signal.SIGHUP]), (["begun", 0], [signal.SIGINT, signal.SIGTERM]),
+    (["begun", 0.2], [signal.SIGTERM, signal.SIGTERM])])
+def test_the_first_signal_tells_the_exit_status_and_a_second_costs_nothing(moments, numbers,
+                                                                          tmp_path):
+    path = written(tmp_path / "book.ipynb", "print('here')",
+                   "open('begun', 'w').close()\nimport time\ntime.sleep(600)")
+    status = ended(path, tmp_path, moments, *numbers)
+    assert status == 128 + numbers[0] or status == -numbers[-1]  # the last came when all was done
+    texts = [cell.outputs[0].text for cell in nbformat.read(
+        tmp_path / "out.ipynb", as_version=4).cells if cell.get("outputs")]
+    assert texts[0] == "here\n" and processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 3, 4])
+def test_a_signal_before_the_kernel_is_up_leaves_nothing_behind(seconds, tmp_path):
+    path = written(tmp_path / "book.ipynb", "import time\ntime.sleep(600)")
+    assert ended(path, tmp_path, [seconds], signal.SIGTERM) in (143, -signal.SIGTERM)
+    assert processes_of(tmp_path) == []
+
+
+def test_a_third_signal_ends_it_at_once_and_what_was_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), signals_held() as held:
+            signal.raise_signal(signal.SIGHUP)
+            assert held.came == []
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+            assert held.came == [signal.SIGINT] * 2
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGHUP, before)

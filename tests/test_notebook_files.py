@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+from hostile_notebooks import outcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import cell, written
@@ -150,3 +151,8 @@ def test_code_that_python_cannot_read_is_skipped_without_a_word(code, tmp_path, 
 def test_a_line_of_magic_is_one_of_the_file():
     book = nbformat.v4.new_notebook(cells=[cell("x = '\f%\u2028!a'\nimport mxnet\n%pip install b")])
     assert imports(book) == {"mxnet"}
+
+
+def test_mutated_notebooks_are_read_or_refused_in_a_line(tmp_path, recwarn):
+    refused = sum(outcome(seed, tmp_path) is not None for seed in range(1000, 1025))
+    assert 3 <= refused <= 22  # both happen

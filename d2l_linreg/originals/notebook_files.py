@@ -49,9 +49,13 @@ def read(path: str) -> nbformat.NotebookNode:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of cells without an id, which are given one
-            notebook = nbformat.reads(text, as_version=4) if is_notebook else from_markdown(text)
+            content = json.loads(text) if is_notebook else from_markdown(text)
+            _check_depth(content)  # before anything tries to say what is in it
+            notebook = nbformat.reads(text, as_version=4) if is_notebook else content
             nbformat.validate(notebook, relax_add_props=True)
-        _check(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.source.encode()  # which half of a surrogate pair cannot be
     except Exception as error:  # of several kinds, by what is broken
         what = "Jupyter notebook" if is_notebook else "notebook in Markdown"
         told = str(error).partition("\n")[0][:300]  # jsonschema's go on with all that there is
@@ -66,17 +70,14 @@ def read(path: str) -> nbformat.NotebookNode:
     return notebook
 
 
-def _check(notebook: nbformat.NotebookNode) -> None:
-    """See that a notebook can be copied, sent to a kernel and written; a ValueError if not."""
-    level = [notebook]
+def _check_depth(content: Any) -> None:
+    """See that it can be copied and written; a ValueError if not."""
+    level = [content]
     for _ in range(_MOST_NESTED):
         level = [inner for outer in level if isinstance(outer, (dict, list))
                  for inner in (outer.values() if isinstance(outer, dict) else outer)]
     if level:
         raise ValueError(f"something in it is nested more than {_MOST_NESTED} deep")
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.source.encode()  # which half of a surrogate pair cannot be
 
 
 def from_markdown(text: str) -> nbformat.NotebookNode:

@@ -8,6 +8,8 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 _LOG_LINE = re.compile(r"^.*\b\d{1,2}:\d{2}:\d{2}\b.*(\n|\Z)", re.MULTILINE)
 _DURATION = re.compile(r"\b\d+(\.\d+)?(e[-+]?\d+)? ?(s|sec|secs|second|seconds|ms|µs|μs|us|ns)\b")
 
+BUNDLES = ("execute_result", "display_data")  # the outputs that hold data of several kinds
+
 # What stands in text for a picture, and for an HTML result
 _FIGURE = re.compile(
     r"<(matplotlib\.figure\.)?Figure (size [\d.]+x[\d.]+ with \d+ Axes|at 0x[0-9a-f]+)>")
@@ -32,8 +34,10 @@ def printed(cell: nbformat.NotebookNode) -> str:
     for output in cell.outputs:
         if output.output_type == "stream" and output.get("name", "stdout") == "stdout":
             text += output.text
-        elif "data" in output and not any(kind.startswith("image/") for kind in output.data):
-            plain, html = output.data.get("text/plain", ""), output.data.get("text/html")
+        elif output.output_type in BUNDLES and not any(
+                kind.startswith("image/") for kind in output.data):
+            data = {kind: text for kind, text in output.data.items() if isinstance(text, str)}
+            plain, html = data.get("text/plain", ""), data.get("text/html")
             if html is not None and _OBJECT.fullmatch(plain or "<_ object>"):
                 plain = _text_of(html)
             text += plain + "\n" if plain and not _FIGURE.fullmatch(plain) else ""
@@ -43,7 +47,10 @@ def printed(cell: nbformat.NotebookNode) -> str:
 def _text_of(html: str) -> str:
     from bs4 import BeautifulSoup
 
-    return "\n".join(BeautifulSoup(html, "html.parser").stripped_strings)
+    try:
+        return "\n".join(BeautifulSoup(html, "html.parser").stripped_strings)
+    except Exception:  # of Python's parser, at some of what begins with <!
+        return html
 
 
 def error(cell: nbformat.NotebookNode) -> str | None:

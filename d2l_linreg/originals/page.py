@@ -8,6 +8,8 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
+from .outputs import BUNDLES
+
 # What is kept of HTML; all else is left out, but for its text
 _TAGS = {
     "a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div",
@@ -50,13 +52,14 @@ def to_page(notebook: nbformat.NotebookNode) -> bytes:
     for cell in shown.cells:
         cell.metadata = nbformat.NotebookNode()
         for output in cell.get("outputs", []):
-            if "data" in output:
+            if output.output_type in BUNDLES:
                 _tame(output)
     exporter = HTMLExporter(sanitize_html=True, filters={"clean_html": _clean})
     try:
         return exporter.from_notebook_node(shown)[0].encode("utf-8", "backslashreplace")
     except Exception as error:  # of any kind: it is many libraries'
-        raise OSError(f"the page cannot be made of it: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}"[:300]
+        raise OSError(f"the page cannot be made of it: {told}") from error
 
 
 def _tame(output: nbformat.NotebookNode) -> None:
