@@ -5,12 +5,13 @@ what does the work, and prints. Modules are imported where they are needed, so t
 at once.
 """
 import argparse
+import difflib
 import io
 import os
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from . import __version__, published
@@ -19,7 +20,9 @@ from .compat.eras import ERAS, TODAY
 from .engines import ENGINES
 from .errors import ArgumentError, DivergenceError
 from .files import check_writable, write_whole
-from .terminal import Terminated, ended_by_signals, lasting_output, printable
+from .progress import step
+from .settings import NOTEBOOKS
+from .terminal import Terminated, ended_by_signals, has_colour, lasting_output, printable
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,10 +51,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _status(argv: list[str] | None) -> int:
+    parser = _parser()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser.parse_args(argv)
     except SystemExit as stop:  # argparse has printed help, the version or what is wrong
         return int(stop.code or 0)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     # A process that waits for others inside MXNet would not hear of a signal.
     waits = arguments.command is _node or vars(arguments).get("kvstore") == "dist_sync"
     try:
@@ -71,12 +78,42 @@ def _status(argv: list[str] | None) -> int:
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's, which asks of what is misspelt whether something near it was meant."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = list(map(str, action.choices))
+            raise argparse.ArgumentError(
+                action, f"invalid choice: {value!r} (choose from {', '.join(choices)}"
+                        f"){_meant(value, choices)}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # or argparse
+        others = any(action.nargs in (argparse.PARSER, argparse.REMAINDER)  # would take the next
+                     for action in self._actions)                            # word for another's
+        for word in sys.argv[1:] if args is None else args:
+            if word == "--" or others and not word.startswith("-"):
+                break
+            name, options = word.partition("=")[0], list(self._option_string_actions)
+            if name.startswith("--") and not any(option.startswith(name) for option in options):
+                self.error(f"there is no option {name}{_meant(name, options)}")
+        return super().parse_known_args(args, namespace)
+
+
+def _meant(value: Any, choices: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(value), choices, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="d2l-linreg",
-        description="Two MXNet notebooks on linear regression, with the numbers they published.")
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+        description="Two MXNet notebooks on linear regression, with the numbers they published.",
+        epilog="Example: d2l-linreg reproduce")
+    parser.add_argument("--version", action="version", version=__version__,
+                        help="print the version of this package")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
     for add in (_add_reproduce, _add_train, _add_launch, _add_run, _add_notebooks, _add_info,
                 _add_node):
         add(commands)
@@ -87,8 +124,12 @@ def _add_reproduce(commands: Any) -> None:
     parser = commands.add_parser(
         "reproduce", help="hold every published figure against a fresh run",
         description="Train afresh and print every published figure beside the reproduced one. "
-                    "Exits 0 if none is different, 1 if one is.")
-    parser.add_argument("--notebook", choices=published.NOTEBOOKS, help="default: both")
+                    "Exits 0 if none is different, 1 if one is.",
+        epilog="Example: d2l-linreg reproduce --notebook d2l --json figures.json")
+    parser.add_argument("-v", "--verbose", action="store_true",
+                        help="print every figure, published and reproduced")
+    parser.add_argument("--notebook", choices=published.NOTEBOOKS,
+                        help="reproduce this one alone (default: both)")
     parser.add_argument("--ctx", default="cpu", help="where to train (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=1000, metavar="N",
                         help="hold the training figures against N other shuffles, 1,000 or more; "
@@ -101,7 +142,9 @@ def _add_reproduce(commands: Any) -> None:
 
 
 def _reproduce(arguments: Namespace) -> int:
-    from .reproduction.reproduce import reproduce
+    with step("loading MXNet"):
+        from .reproduction.printed import lines, painted
+        from .reproduction.reproduce import reproduce
 
     wanted = {name: getattr(arguments, name) for name in ("json", "junit", "markdown", "html")
               if getattr(arguments, name)}
@@ -115,7 +158,9 @@ def _reproduce(arguments: Namespace) -> int:
     written = _all_written(*(
         lambda name=name, path=path: write_whole(path, getattr(reports, "to_" + name)(reproduction))
         for name, path in wanted.items()))
-    print(reproduction)
+    colour = has_colour(sys.stdout)
+    for line in lines(reproduction, arguments.verbose):
+        print(painted(line) if colour else line)
     _tell_leftovers()
     return 0 if written and reproduction.ok else 1
 
@@ -125,28 +170,38 @@ def _add_train(commands: Any) -> None:
         "train", help="train as a notebook does",
         description="Train as a notebook does, and print what it prints. What is left out is the "
                     "notebook's own; then the examples come in an order found by search, which "
-                    "is not the authors' own.")
+                    "is not the authors' own. At the end stands what was learned.",
+        epilog="Example: d2l-linreg train straight_dope --num-epochs 3 --save run.result")
     parser.add_argument("notebook", nargs="?", default="d2l", choices=published.NOTEBOOKS,
                         metavar="NOTEBOOK", help="d2l (the default) or straight_dope")
-    parser.add_argument("--data", metavar="FILE", help="your own examples: a table (.csv), or "
-                        "features (.npy, which may be larger than memory)")
+    parser.add_argument("--data", metavar="FILE", help="your own examples: a table (.csv, "
+                        ".parquet), or features (.npy, which may be larger than memory)")
     parser.add_argument("--label", metavar="COLUMN", help="the table's column of labels")
     parser.add_argument("--labels", metavar="FILE", help="labels that go with features in .npy")
     parser.add_argument("--engine", default=ENGINES[0], choices=ENGINES,
-                        help="default: %(default)s")
+                        help="who takes the steps, all to the same bits (default: %(default)s)")
     parser.add_argument("--ctx", default="auto",
-                        help="auto, cpu, gpu or gpu(1); several devices as gpu(0),gpu(1) "
-                        "(default: %(default)s)")
+                        help="where to train: auto, cpu, gpu or gpu(1); several devices as "
+                        "gpu(0),gpu(1) (default: %(default)s)")
     parser.add_argument("--kvstore", choices=("local", "device", "dist_sync"),
                         help="MXNet's store that adds up gradients; dist_sync is what launch adds")
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--num-epochs", type=int)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--shuffle-seed", type=int)
+    defaults = [", ".join(f"{getattr(own.settings, name)} for {own.name}"
+                          for own in NOTEBOOKS.values())
+                for name in ("learning_rate", "num_epochs", "batch_size")]
+    parser.add_argument("--learning-rate", type=float, metavar="X",
+                        help=f"how far a step goes (default: {defaults[0]})")
+    parser.add_argument("--num-epochs", type=int, metavar="N",
+                        help=f"how often to go through the examples (default: {defaults[1]})")
+    parser.add_argument("--batch-size", type=int, metavar="N",
+                        help=f"examples a step (default: {defaults[2]})")
+    parser.add_argument("--shuffle-seed", type=int, metavar="N", help="shuffle the examples by it "
+                        "(default: the order found by search, or 0 on other data or settings)")
     parser.add_argument("--plot", metavar="FILE", type=_new_file,
                         help="draw the loss and the fit there; the ending says in which format")
     parser.add_argument("--save", metavar="FILE", type=_new_file,
                         help="write the result there, for TrainResult.load")
+    parser.add_argument("--json", metavar="FILE", type=_new_file,
+                        help="write there what was learned, and how, for other programs")
     parser.add_argument("--checkpoint", metavar="FILE", type=_new_file,
                         help="keep there, once a second or, as it grows, more rarely, where "
                         "training stands; if it is there, go on from it, to the same bits")
@@ -154,12 +209,14 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(arguments: Namespace) -> int:
-    from .distributed.group import is_first_worker
-    from .training.train import train
+    with step("loading MXNet"):
+        from .distributed.group import is_first_worker
+        from .training import fit
+        from .training.train import train
 
     picture_format = _picture_format(arguments.plot)
     _check_distinct([arguments.data, arguments.labels, arguments.plot, arguments.save,
-                     arguments.checkpoint])
+                     arguments.json, arguments.checkpoint])
     result = train(arguments.notebook, data=_data(arguments.data, arguments.label),
                    labels=arguments.labels,
                    ctx=arguments.ctx.split(",") if "," in arguments.ctx else arguments.ctx,
@@ -175,9 +232,12 @@ def _train(arguments: Namespace) -> int:
         result.plot().savefig(picture, format=picture_format)
         write_whole(arguments.plot, picture.getvalue())
 
-    return 0 if _all_written(
+    written = _all_written(
         *[lambda: result.save(arguments.save)] if arguments.save else [],
-        *[plot] if arguments.plot else []) else 1
+        *[lambda: write_whole(arguments.json, fit.to_json(result))] if arguments.json else [],
+        *[plot] if arguments.plot else [])
+    print("", *fit.lines(result), sep="\n")
+    return 0 if written else 1
 
 
 def _all_written(*writings: Callable[[], None]) -> bool:
@@ -200,8 +260,8 @@ def _data(path: str | None, label: str | None) -> Any:
     if path is None and label is None:
         return None
     if path is None or (label is None) != path.endswith(".npy"):
-        raise ArgumentError("--data FILE.csv goes with --label COLUMN, --data FILE.npy with "
-                            "--labels FILE.npy")
+        raise ArgumentError("--data FILE.csv or FILE.parquet goes with --label COLUMN, --data "
+                            "FILE.npy with --labels FILE.npy")
     if "://" in path and not os.path.exists(path):
         raise ArgumentError(f"--data is {path!r}; it takes files, not URLs: download it first")
     if label is None:
@@ -232,8 +292,10 @@ def _add_launch(commands: Any) -> None:
                     "worker takes --batch-size examples of every step. If one dies, or stands "
                     "still, all are ended, and it exits 1.",
         usage="%(prog)s [-h] -n WORKERS [-s SERVERS] [--address ADDRESS] [--hosts FILE] "
-              "[--patience SECONDS] -- train ...")
-    parser.add_argument("-n", "--num-workers", type=int, required=True, metavar="WORKERS")
+              "[--patience SECONDS] -- train ...",
+        epilog="Example: d2l-linreg launch -n 2 -- train --batch-size 5")
+    parser.add_argument("-n", "--num-workers", type=int, required=True, metavar="WORKERS",
+                        help="so many processes share the examples of each step")
     parser.add_argument("-s", "--num-servers", type=int, default=1, metavar="SERVERS",
                         help="they add up the workers' gradients (default: %(default)s)")
     parser.add_argument("--address", metavar="ADDRESS", help="this machine's address, on which "
@@ -274,7 +336,8 @@ def _add_run(commands: Any) -> None:
                     "with MXNet behaving as it did when the notebook was run; write it with "
                     "its outputs, and compare them with those it came with. A notebook is a "
                     "program, and runs as you. Exits 0 if no output is different and no cell "
-                    "failed.")
+                    "failed.",
+        epilog="Example: d2l-linreg notebooks . && d2l-linreg run d2l.ipynb --as d2l")
     parser.add_argument("notebook", metavar="NOTEBOOK", help="the file; it is only read")
     parser.add_argument("--as", dest="era", choices=("auto", *published.NOTEBOOKS, *ERAS, TODAY),
                         default="auto", help="as which it runs: a published notebook, or MXNet of "
@@ -357,7 +420,10 @@ def _executed(path: str) -> str:
 
 
 def _add_notebooks(commands: Any) -> None:
-    parser = commands.add_parser("notebooks", help="copy both notebooks into a folder")
+    parser = commands.add_parser(
+        "notebooks", help="copy both notebooks into a folder",
+        description="Copy the two notebooks of this package into a folder.",
+        epilog="Example: d2l-linreg notebooks course")
     parser.add_argument("folder", metavar="DIR", help="made if it is not there")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.set_defaults(command=_notebooks)
@@ -388,8 +454,9 @@ def _notebooks(arguments: Namespace) -> int:
 
 
 def _add_info(commands: Any) -> None:
-    parser = commands.add_parser("info", help="versions, devices, and what keeps numbers from "
-                                              "being exact here")
+    what = "versions, devices, and what keeps numbers from being exact here"
+    parser = commands.add_parser("info", help=what, description=f"Tell {what}.",
+                                 epilog="Example: d2l-linreg info")
     parser.set_defaults(command=_info)
 
 

@@ -121,6 +121,12 @@ def ended_by_signals(*names: str) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def has_colour(stream: Any) -> bool:
+    """Whether what is written there may be coloured: a terminal's, unless NO_COLOR is set."""
+    return (stream.isatty() and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb")
+
+
 def printable(text: str) -> str:
     r"""Show what would steer a terminal, or turn its text round, as Python's escapes.
 

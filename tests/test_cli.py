@@ -15,11 +15,14 @@ from exact import exact_here
 from processes import environ
 
 from d2l_linreg import __version__, d2l, published
-from d2l_linreg.cli import main
+from d2l_linreg.cli import _parser, main
 from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.compat.streams import seeded
 from d2l_linreg.reproduction.environment import shortfalls
 from d2l_linreg.settings import NOTEBOOKS
+
+# A number that a notebook computed, in what it printed
+FIGURE = re.compile(r"-?(?<!\d)\d+\.\d+(?:e[-+]\d+)?|^\d+$", re.MULTILINE)
 
 
 def command(*arguments, **environment):
@@ -47,11 +50,15 @@ def figures(reproduced):
 def test_reproduce_writes_67_figures_as_json(figures):
     assert figures["ok"] is True and set(figures) == {
         "ok", "mxnet", "figures", "cells", "pictures", "joint", "runs", "environment", "shortfalls",
-        "miscounted"}
+        "miscounted", "schema_version", "recovered_shuffles"}
+    assert figures["schema_version"] == 1
+    assert figures["recovered_shuffles"] == "found by search; they are not the authors' own"
+    assert {"d2l_linreg", "mxnet", "numpy", "python", "platform", "CPU", "BLAS kernel", "logf",
+            "device"} <= set(figures["environment"])
     assert len(figures["figures"]) == 67
     for figure in figures["figures"]:
         assert set(figure) - {"percentile"} == {
-            "notebook", "figure", "published", "reproduced", "verdict"}
+            "notebook", "cell", "figure", "published", "reproduced", "verdict"}
 
 
 def test_reproduce_writes_what_it_trained_on_as_json(notebook, figures):
@@ -71,14 +78,38 @@ def test_reproduce_writes_nothing_beside_its_file(reproduced):
     assert [p.name for p in reproduced[1].iterdir()] == ["figures.json"]
 
 
-def test_reproduce_prints_a_line_for_each_figure_that_it_writes(reproduced, figures):
+def test_reproduce_prints_a_line_a_cell_then_one_a_notebook_on_others_and_the_verdict_last(
+        reproduced, figures):
     lines = reproduced[0].splitlines()
-    for figure in figures["figures"]:
-        verdict = figure["verdict"]
-        if "percentile" in figure:
-            verdict += f", percentile {figure['percentile']:.0f}"
-        assert any(line.split("  ")[0] == figure["notebook"] and figure["figure"] in line
-                   and line.endswith(verdict) for line in lines)
+    assert max(map(len, lines)) <= 80
+    places = [i for i, line in enumerate(lines) if line in published.NOTEBOOKS]
+    for notebook, place in zip(published.NOTEBOOKS, places, strict=True):
+        cells = published.document(notebook)["cells"]
+        for number, cell in enumerate(cells, place + 1):
+            count, recovered = len(cell["figures"]), cell["recovered_shuffle"]
+            name, counted, *verdict = re.split("  +", lines[number].strip())
+            assert (name, counted) == (cell["cell"], f"{count} of {count}")
+            assert verdict == ["identical" + (" (recovered shuffle)" if recovered else "")]
+        picture = re.split("  +", lines[place + len(cells) + 1].strip())
+        assert picture[0].startswith("picture, ") and picture[2] == "identical"
+        assert sum(line.startswith(f"{notebook}, training figures among 1,000 other shuffles: p = ")
+                   for line in lines) == 1
+    assert lines[-1] == "Reproduced."
+    assert "\x1b" not in reproduced[0]
+
+
+def test_reproduce_v_prints_a_line_for_each_figure_that_it_writes(capsys):
+    assert main(["reproduce", "-v"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    figures = [(name, number) for notebook in published.NOTEBOOKS
+               for cell in published.document(notebook)["cells"]
+               for name, number in zip(cell["figures"], FIGURE.findall(cell["text"]), strict=True)]
+    rows = [re.fullmatch(r"    (\S.{34}) +(\S+) +(\S+)( +\d+%)?", line) for line in lines]
+    rows = [row for row in rows if row]
+    assert [(row[1].rstrip(), row[2], row[3]) for row in rows] == [
+        (name, number, number) for name, number in figures]
+    assert sum(row[4] is not None for row in rows) == 16
 
 
 def test_reproduce_calls_the_training_figures_ordinary_among_1000_shuffles(figures):
@@ -89,8 +120,8 @@ def test_reproduce_calls_the_training_figures_ordinary_among_1000_shuffles(figur
 
 @exact_here
 def test_reproduce_counts_67_identical_figures(reproduced):
-    assert ("\n67 of 67 printed figures, 2,000 of 2,000 coordinates, 72,478 of 72,478 pixels "
-            "identical on MXNet") in reproduced[0]
+    assert ("\n67 of 67 printed figures, 2,000 of 2,000 coordinates, 72,478 of 72,478 pixels\n"
+            "  identical on MXNet") in reproduced[0]
     assert "9 identical, 58 identical (recovered shuffle)." in reproduced[0]
 
 
@@ -102,19 +133,25 @@ def test_reproduce_of_one_notebook(capsys):
     assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 0
     out = capsys.readouterr().out
     assert "39 of 39 printed figures, 2,000 of 2,000 coordinates identical" in out
+    assert out.endswith("\nReproduced.\n")
     assert "straight_dope" not in out
 
 
 def test_reproduce_exits_1_when_a_figure_is_different(republish, capsys):
     republish("d2l", "6.000587", "6.000588")
     assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 1
-    assert "1 different" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1 different" in out and out.endswith("\nNot reproduced.\n")
+    assert "\nDifferent, published over reproduced:\n  d2l labels[0]\n    6.000588\n" in out
+    assert "\n    6.000588\n    6.000587\n" in out
+    assert "`d2l-linreg info`" in out  # what to do
 
 
 def test_train_prints_the_published_lines_and_draws(tmp_path):
     path = tmp_path / "loss.png"
     finished = command("train", "--ctx", "cpu", "--plot", str(path))
-    assert finished.returncode == 0 and finished.stdout == published.text("d2l", "training")
+    assert finished.returncode == 0
+    assert finished.stdout.startswith(published.text("d2l", "training") + "\n")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -125,8 +162,11 @@ def test_train_takes_settings(capsys):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ([], "COMMAND"),
     (["fit"], "fit"),
+    (["trian"], "did you mean 'train'?"), (["reproduce", "--notebook", "d2"], "did you mean 'd2l'"),
+    (["train", "straight-dope"], "did you mean 'straight_dope'?"),
+    (["train", "--lable", "y"], "there is no option --lable; did you mean '--label'?"),
+    (["--verison"], "did you mean '--version'?"),
     (["train", "d3l"], "invalid choice: 'd3l'"),
     (["train", "--batch-size", "x"], "invalid int value: 'x'"),
     (["train", "--batch-size", "0"], "batch_size is 0"),
@@ -166,6 +206,32 @@ def test_a_value_error_that_is_none_of_ours_is_a_bug_and_shows_its_traceback(mon
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize("name", ["", "reproduce", "train", "launch", "run", "notebooks", "info"])
+def test_help_has_a_sentence_for_every_option_and_ends_with_an_example_that_works(
+        name, tmp_path, capsys):
+    assert main([*([name] if name else []), "--help"]) == 0
+    told = capsys.readouterr().out
+    parser = _parser()
+    if name:
+        (commands,) = (action for action in parser._actions if isinstance(action.choices, dict))
+        parser = commands.choices[name]
+    for action in parser._actions:
+        assert action.help or isinstance(action.choices, dict), action
+    example = told.splitlines()[-1].removeprefix("Example: ")
+    assert example.startswith("d2l-linreg") and name in example
+    finished = subprocess.run(
+        ["bash", "-euc", f'd2l-linreg() {{ {sys.executable} -m d2l_linreg "$@"; }}; {example}'],
+        cwd=tmp_path, env=environ(), capture_output=True, text=True)
+    assert finished.returncode == 0, finished
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert main([]) == 0
+    without = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert without == capsys.readouterr().out
 
 
 def test_help_names_the_commands(capsys):

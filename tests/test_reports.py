@@ -298,7 +298,8 @@ def test_junit_fails_for_figures_that_are_unusual_together(fresh):
     rare = replace(fresh, notebooks=(
         replace(first, joint=replace(first.joint, p_value=0.001)), second))
     (failure,) = junit(rare).iter("failure")
-    assert "d2l: as published, the training figures together are unusual" in failure.text
+    assert failure.text == ("d2l, training figures among 1,000 other shuffles: p = 0.001, "
+                            "unusual.")
 
 
 def test_junit_fails_for_what_failed_in_whatever_words(fresh):

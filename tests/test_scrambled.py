@@ -30,6 +30,7 @@ from d2l_linreg import published, reproduce, train
 from d2l_linreg.cli import main
 from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.reproduction import cells, charts, figures, pictures, reports
+from d2l_linreg.reproduction.printed import lines
 from d2l_linreg.reproduction.reproduce import judged
 from d2l_linreg.settings import NOTEBOOKS
 
@@ -102,9 +103,13 @@ def rows(form, report):
         return without_pictures({(words[i], words[i + 1]): (
             words[i + 2], words[i + 3], words[i + 4].startswith("different"))
             for i in range(0, len(words), 6)})
-    lines = [re.split(r"  +", line) for line in report.split("\n\n")[0].splitlines()[2:]]
-    return without_pictures({(line[0], line[1]): (
-        line[2], line[3], line[4].startswith("different")) for line in lines})
+    found, notebook = {}, None
+    for line in report.split("\n\n")[0].splitlines():
+        row = re.fullmatch(r" {2}([ !]) (\S.{34}) +(\S+) +(\S+)( +\d+%)?", line)
+        notebook = line if line[0] != " " else notebook
+        if row:
+            found[notebook, row[2].rstrip()] = row[3], row[4], row[1] == "!"
+    return found
 
 
 def without_pictures(found):
@@ -118,7 +123,7 @@ def expected(documents):
 
 
 def written(form, run):
-    return str(run) if form == "table" else getattr(reports, "to_" + form)(run)
+    return "\n".join(lines(run, True)) if form == "table" else getattr(reports, "to_" + form)(run)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +231,7 @@ def in_a_copy(folder, *arguments):
     options = [str(word) for form, path in paths.items() for word in ("--" + form, path)]
     beside = Path(mx.__file__).parents[2]
     finished = subprocess.run(
-        [sys.executable, "-m", "d2l_linreg", "reproduce", *arguments, *options], cwd=folder,
+        [sys.executable, "-m", "d2l_linreg", "reproduce", "-v", *arguments, *options], cwd=folder,
         env=environ(PYTHONPATH=f"{folder}{os.pathsep}{beside}"), capture_output=True, text=True)
     return finished, {"table": finished.stdout, **{
         form: path.read_text(encoding="utf-8") for form, path in paths.items() if path.exists()}}
@@ -235,6 +240,7 @@ def in_a_copy(folder, *arguments):
 def check_scrambled(folder, seed):
     documents, points, pixels = scrambled_copy(folder, random.Random(seed))
     finished, said = in_a_copy(folder)
+    told = " ".join(said["table"].split())
     assert finished.returncode == 1 and finished.stderr == ""
     wanted = expected(documents)
     for form in FORMS:
@@ -242,8 +248,8 @@ def check_scrambled(folder, seed):
     different = sum(row[2] for row in wanted.values())
     assert different == 39 + 2 + 1 + 4 + 2 + 1 + 1 + 5
     assert (f"{67 - different} of 67 printed figures, {2000 - points:,} of 2,000 coordinates, "
-            f"{72478 - pixels:,} of 72,478 pixels identical") in said["table"]
-    assert f", {different} different.\n" in said["table"]
+            f"{72478 - pixels:,} of 72,478 pixels identical") in told
+    assert f", {different} different. " in told
 
     page, found = Page(said["html"]), json.loads(said["json"])
     assert not found["ok"]
@@ -253,8 +259,9 @@ def check_scrambled(folder, seed):
     assert [picture["verdict"] for picture in found["pictures"]] == ["different"] * 2
     for joint in found["joint"]:  # as far out as can be: first of the 1,001
         assert (joint["verdict"], joint["p_value"]) == ("unusual", 1 / 1001)
-        told = f"{joint['notebook']}: as published, the training figures together are unusual"
-        assert told in said["table"] and told in said["junit"]
+        of_all = (f"{joint['notebook']}, training figures among 1,000 other shuffles: p = 0.001, "
+                  "unusual.")
+        assert of_all in said["table"] and of_all in said["junit"]
     # The orders and the data were not scrambled, and nothing else goes into a run
     assert found["runs"] == [dict(notebook=notebook, data_sha256=run.data_sha256,
                                   order_sha256=run.order_sha256)
@@ -386,7 +393,7 @@ def test_what_is_lost_is_exit_status_1_a_message_and_every_report(
     monkeypatch.setattr(published, "document", lambda name: copy.deepcopy(documents[name]))
     monkeypatch.setattr(cells, "train", trained_once)
     paths = {form: tmp_path / form for form in FORMS[1:]}
-    assert main(["reproduce", "--notebook", "d2l", "--runs", runs, *(
+    assert main(["reproduce", "-v", "--notebook", "d2l", "--runs", runs, *(
         str(word) for form, path in paths.items() for word in ("--" + form, path))]) == 1
     told = [path.read_text(encoding="utf-8") for path in paths.values()]
     for report in (capsys.readouterr().out, *told):

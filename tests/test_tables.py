@@ -1,20 +1,25 @@
 """Tables: right to the last bit, or refused with the column, the row and the remedy."""
+import datetime
 import io
+import math
 import os
 import re
 import socket
 import struct
+from decimal import Decimal
 
 import numpy
 import pandas
+import polars
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from d2l_linreg import DataError, train
+from d2l_linreg import DataError, TrainResult, train
 from d2l_linreg.cli import main
 from d2l_linreg.training.given import as_examples
-from d2l_linreg.training.tables import table
+from d2l_linreg.training.tables import columns_of, table
 
 EXAMPLES = int(os.environ.get("HOSTILE", 150))
 hostile = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
@@ -174,7 +179,7 @@ def test_a_file_is_read_to_the_bit_or_refused_with_column_line_and_remedy(tmp_pa
     content, label, numbers, words = made
     path = tmp_path_factory.getbasetemp() / "table.csv"
     path.write_bytes(content)
-    judged(lambda: table(str(path), label), numbers, words)
+    judged(lambda: as_examples(table(str(path), label)), numbers, words)
 
 
 LARGEST = numpy.finfo("float32").max
@@ -218,18 +223,17 @@ def frames(draw):
     words, at, row = [], draw(st.integers(0, len(names))), draw(st.integers(0, rows - 1))
     unnamed = [place for place, name in enumerate(names, 1) if name in ("", "Unnamed: 0")]
     fault = draw(st.sampled_from(["none", "value", "twice", "leak"]))
-    label = draw(st.sampled_from([None, "w", 0]))
+    label, named = draw(st.sampled_from([None, "w", 0])), draw(st.booleans())  # rows, too
     if fault == "value":
         value, dtype, words = draw(st.sampled_from(SPOILT))
         same = dtype in (None, "category", "str") or value is SEVEN  # so the first is named
         held = [value if same or place == row else 1 for place in range(rows)]
         series[at] = pandas.Series(held, dtype=dtype)
         words = [*words, "labels: " if at == len(names) else "features: "]
-        if value is pandas.NaT:  # each of which is missing
-            words += [f"{rows} values are missing", *(f"row {at}" for at in range(min(rows, 3))),
-                      ", counted from 0"]
-        else:
-            words.append(f"row {0 if same else row}, counted from 0")
+        found = range(min(rows, 3)) if value is pandas.NaT else [0 if same else row]
+        words += [f"{rows} values are missing"] if value is pandas.NaT else []
+        words += [f"row '7{place}' ({place}, counted from 0)" if at < len(names) and named else
+                  f"row {place}, counted from 0" for place in found]
         if at < len(names):
             words.append(repr(names[at]))
     elif fault == "twice":
@@ -242,7 +246,8 @@ def frames(draw):
         words = [f"column {unnamed[0]} has no name", "index=False"]
     features = pandas.concat(series[:-1], axis=1)
     features.columns = pandas.Index(names, tupleize_cols=False)
-    features.index = range(7, 7 + rows)
+    if named:
+        features.index = [f"7{place}" for place in range(rows)]
     labels = series[-1].rename(label)
     if draw(st.booleans()):
         labels = labels.to_frame(label if label is not None else "w")
@@ -332,7 +337,7 @@ def test_columns_that_nobody_named_are_no_leak():
 def test_each_cell_that_is_no_number_is_refused(text, remedy, tmp_path):
     path = tmp_path / "table.csv"
     path.write_text(f"x,y\n1,2\n{quoted(text, True)},3\n", encoding="utf-8")
-    judged(lambda: table(str(path), "y"), None, ["'x'", "line 3", remedy])
+    judged(lambda: as_examples(table(str(path), "y")), None, ["'x'", "line 3", remedy])
 
 
 @pytest.mark.parametrize("value, dtype, words", SPOILT)
@@ -347,4 +352,124 @@ def test_each_column_that_is_not_of_numbers_is_refused(value, dtype, words):
 def test_each_cell_that_float32_holds_is_read(text, tmp_path):
     path = tmp_path / "table.csv"
     path.write_text(f"x,y\n{text},2\n")
-    judged(lambda: table(str(path), "y"), ([[in_float32(float(text))]], [2]), None)
+    judged(lambda: as_examples(table(str(path), "y")), ([[in_float32(float(text))]], [2]), None)
+
+
+TABLES = {
+    "pandas": pandas.DataFrame, "polars": polars.DataFrame, "pyarrow": pyarrow.table,
+    "pandas of pyarrow": lambda columns: pyarrow.table(columns).to_pandas()}
+PLAIN = {  # columns that all of these have, and what spoils one
+    "bool": (st.booleans(), []),
+    "whole": (st.integers(-2**24, 2**24), [(2**24 + 1, "that is 16777216")]),
+    "float": (st.floats(-1e30, 1e30).filter(lambda x: x == 0 or abs(x) > 1e-40),
+              [(1e39, RANGE), (1e-60, ZERO), (math.inf, RANGE)])}
+NONE_OF_NUMBERS = ["a", datetime.date(2020, 1, 1), datetime.timedelta(1), b"a", Decimal("1.5")]
+
+
+@st.composite
+def plain_tables(draw):
+    """Columns by their names, and the words of the refusal of one."""
+    rows, names = draw(st.integers(1, 4)), draw(st.sampled_from([["x"], ["x", "y z"], ["1", "é"]]))
+    kinds = [draw(st.sampled_from(sorted(PLAIN))) for _ in names]
+    columns = {name: [draw(PLAIN[kind][0]) for _ in range(rows)]
+               for name, kind in zip(names, kinds, strict=True)}
+    at, row = draw(st.integers(0, len(names) - 1)), draw(st.integers(0, rows - 1))
+    column = columns[names[at]]
+    fault = draw(st.sampled_from(["none", "missing", "spoilt", "other"]))
+    words = [repr(names[at]), f"row {row}, counted from 0"]
+    if fault == "missing" and rows > 1:
+        column[row] = None
+        return columns, [*words, "1 values are missing"]
+    if fault == "spoilt" and PLAIN[kinds[at]][1]:
+        column[row], told = draw(st.sampled_from(PLAIN[kinds[at]][1]))
+        return columns, [*words, told]
+    if fault == "other":
+        value = draw(st.sampled_from(NONE_OF_NUMBERS))
+        columns[names[at]] = [value] * rows
+        return columns, [repr(names[at]), "row 0, counted from 0", "leave it out"]
+    return columns, None
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+@hostile
+@given(plain_tables())
+def test_a_table_is_read_whosever_it_is(make, made):
+    columns, words = made
+    rows = len(next(iter(columns.values())))
+    numbers = words is None and ([[in_float32(column[row]) for column in columns.values()]
+                                  for row in range(rows)], list(range(rows)))
+    judged(lambda: as_examples((make(columns), list(range(rows)))), numbers, words)
+    if words is None:
+        assert columns_of(make(columns)) == tuple(columns)
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+def test_a_column_of_labels_is_read_whosever_it_is(make):
+    made = make({"x": [1., 2.], "y": [3, 4], "z": ["a", "b"], "gap": [None, 1.]})
+    features = make({"x": [1., 2.]})
+    assert as_examples((features, made["y"]))[1].tolist() == [3, 4]
+    for column, words in (("z", "labels: .*holds .*a.* in row 0"),
+                          ("gap", "labels: 1 values are missing .*row 0")):
+        with pytest.raises(DataError, match=words):
+            as_examples((features, made[column]))
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame])
+def test_a_label_among_the_features_is_seen_whosever_they_are(make):
+    frame = make({"x": [1., 2.], "y": [3., 4.]})
+    with pytest.raises(DataError, match="column 'y' beside the label 'y'"):
+        as_examples((frame, frame["y"]))
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+def test_a_result_keeps_the_names_of_columns_and_holds_later_ones_against_them(make, tmp_path):
+    columns = {"rooms": [1., 2., 3.], "age": [3., 1., 2.]}
+    result = train(data=(make(columns), [1, 2, 3]), ctx="cpu", verbose=False)
+    result.save(str(tmp_path / "result"))
+    for kept in (result, TrainResult.load(str(tmp_path / "result"))):
+        assert kept.columns == ("rooms", "age")
+        assert (kept.predict(make(columns)) == kept.predict([[1, 3], [2, 1], [3, 2]])).all()
+        with pytest.raises(DataError, match=r"\['age', 'rooms'\].*\['rooms', 'age'\]"):
+            kept.predict(make({name: columns[name] for name in ("age", "rooms")}))
+    assert train(data=([[1.]], [1.]), ctx="cpu", verbose=False).columns is None
+
+
+def test_parquet_trains_as_the_same_table_in_csv(tmp_path, capsys):
+    frame = pandas.DataFrame({"x": [1.5, 2.25, -3.], "y": [2., 4., 6.], "yes": [True, False, True]})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    frame.to_parquet(tmp_path / "table.parquet")
+    printed = []
+    for ending in ("csv", "parquet"):
+        path = str(tmp_path / f"table.{ending}")
+        assert main(["train", "--ctx", "cpu", "--data", path, "--label", "y"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] and "\nyes " in printed[0]
+
+
+@pytest.mark.parametrize("content, label, message", [
+    (None, "z", "--label is 'z'; the columns are 'x', 'y'"),
+    (None, "x.1", "--label is 'x.1'"), (b"PAR1", "y", "table.parquet': "),
+    (b"x,y\n1,2\n", "y", "table.parquet': ")])
+def test_parquet_that_is_none_or_lacks_the_label_is_refused(content, label, message, tmp_path,
+                                                            capsys):
+    path = tmp_path / "table.parquet"
+    pandas.DataFrame({"x": [1.], "y": [2.]}).to_parquet(path)
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["train", "--data", str(path), "--label", label]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lacking", ["pandas", "pyarrow"])
+def test_what_parquet_needs_is_an_extra_of_ours(lacking, tmp_path, run_python):
+    path = tmp_path / "table.parquet"
+    pandas.DataFrame({"x": [1.], "y": [2.]}).to_parquet(path)
+    assert run_python(f"""
+import sys
+sys.modules[{lacking!r}] = None  # as if it were not there
+sys.stderr = sys.stdout
+from d2l_linreg.cli import main
+print(main(["train", "--data", {str(path)!r}, "--label", "y"]))
+""").splitlines()[-2:] == [
+        f"d2l-linreg: import of {lacking} halted; None in sys.modules; .parquet needs the extra "
+        "tables: pip install '.[tables]'", "1"]

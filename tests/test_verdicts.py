@@ -12,6 +12,7 @@ from d2l_linreg.cli import main
 from d2l_linreg.reproduction import reports
 from d2l_linreg.reproduction.cells import by_cell
 from d2l_linreg.reproduction.figures import compare_cell, other_words, printed_figures
+from d2l_linreg.reproduction.printed import lines
 from d2l_linreg.reproduction.reproduce import judged
 from d2l_linreg.settings import NOTEBOOKS
 
@@ -182,14 +183,15 @@ def test_a_cell_in_which_a_figure_is_told_twice_lacks_another(fresh):
 
 def different_in_each_form(run):
     """The names of what each form of the report calls different."""
-    table = [line for line in str(run).split("\n\n")[0].splitlines() if "  different" in line]
+    told = str(run).partition("Different, published over reproduced:\n")[2].partition("\n\n")[0]
+    table = [line for line in told.splitlines() if re.match("  [^ ]", line)][:-1]  # the remedy
     markdown = [line for line in reports.to_markdown(run).splitlines()
                 if line.startswith("|") and "different" in line]
     html = re.findall(r'<tr class="bad">\s*<th scope="row">(.*?)</th>', reports.to_html(run))
     junit = [case.get("name") for case in ElementTree.fromstring(
         reports.to_junit(run).encode()).iter("testcase") if case.find("failure") is not None]
     figures = json.loads(run.to_json())["figures"]
-    return {"table": [re.split(r"  +", line)[1] for line in table],
+    return {"table": [line.split(" ", 3)[3] for line in table],
             "markdown": [re.sub(r"\\", "", line.split(" | ")[1]) for line in markdown],
             "html": html, "junit": junit,
             "json": [f["figure"] for f in figures if f["verdict"] == "different"]}
@@ -215,7 +217,9 @@ def test_a_cell_that_prints_other_words_says_so_once(fresh):
     text = cell["text"].replace("y =", "z =")
     run = with_text(fresh, "d2l", 1, text)
     assert not run.ok and "d2l mini-batch: ']]z=[' is printed, not ']]y=['." in run.summary
-    assert str(run).count("z=[") == 1 and str(run).count("different") == 0
+    (row,) = [line for line in str(run).splitlines() if "ifferent" in line]
+    assert row.split() == ["mini-batch", "30", "of", "30", "different"]
+    assert str(run).count("z=[") == 1
     assert [case.get("name") for case in ElementTree.fromstring(
         reports.to_junit(run).encode()).iter("testcase") if case.find("failure") is not None
             ] == ["cell mini-batch"]
@@ -228,14 +232,16 @@ def test_a_cell_that_prints_other_words_says_so_once(fresh):
 def test_a_cell_that_prints_fewer_numbers_has_no_reproduced_figures_and_says_so_once(fresh):
     cell = published.document("d2l")["cells"][1]
     run = with_text(fresh, "d2l", 1, cell["text"].rpartition(" ")[0] + "]\n")
-    rows = [line for line in str(run).split("\n\n")[0].splitlines() if "  different" in line]
-    assert len(rows) == 30 and all(re.search(r"  -  +different$", row) for row in rows)
+    assert "  mini-batch                     0 of 30  different\n" in str(run)
+    assert str(run).count("\n    nothing\n") == 30
+    rows = [line for line in lines(run, True) if line.startswith("  !")]
+    assert len(rows) == 30 and all(row.endswith(" -") for row in rows)
     assert str(run).count("29 numbers are printed, not 30") == 1
 
 
 @pytest.mark.parametrize("cell, was, now, line", [
-    ("example", "6.000587", "6.0005871", "6.000587 6.0005871 different"),
-    ("mini-batch", "0.8255258 ", "-inf", "0.8255258 -inf different"),
+    ("example", "6.000587", "6.0005871", "d2l labels[0] 6.000587 6.0005871"),
+    ("mini-batch", "0.8255258 ", "-inf", "d2l mini-batch X[0,1] 0.8255258 -inf"),
     ("example", "label", "labels", "d2l example: ']labels:' is printed, not ']label:'.")])
 def test_what_differs_is_exit_status_1_and_one_line(cell, was, now, line, monkeypatch, capsys):
     outputs = d2l.outputs
@@ -247,6 +253,6 @@ def test_what_differs_is_exit_status_1_and_one_line(cell, was, now, line, monkey
 
     monkeypatch.setattr(d2l, "outputs", faulty)
     assert main(["reproduce", "--notebook", "d2l", "--runs", "0"]) == 1
-    told = [row for row in capsys.readouterr().out.splitlines()
-            if row.endswith("different") or "is printed, not" in row]
-    assert len(told) == 1 and " ".join(told[0].split()).endswith(line)
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.count(line) == 1
+    assert out.count("ifferent, published over") + out.count("is printed, not") == 1

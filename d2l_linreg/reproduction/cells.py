@@ -10,6 +10,7 @@ from .. import published
 from ..compat.mxnet import mx
 from ..compat.streams import seeded
 from ..engines import ENGINES, find
+from ..progress import step
 from ..settings import Notebook
 from ..training.result import TrainResult
 from ..training.train import train
@@ -121,8 +122,10 @@ def fresh_outputs(own: Notebook, ctx: mx.Context,
     rows = published.document(own.name)["minibatch_rows"]
     others = numpy.setdiff1d(numpy.arange(own.num_examples), rows)
     texts = own.vocabulary.outputs(data, own.settings.batch_size, [*rows, *others])
-    result, failure = attempt(lambda: train(own.name, ctx=ctx, engine=BY_STEPS, verbose=False))
-    outputs = {name: attempt(text) for name, text in texts.items()}
+    with step(f"{own.name}: training step by step"):
+        result, failure = attempt(lambda: train(own.name, ctx=ctx, engine=BY_STEPS, verbose=False))
+    with step(f"{own.name}: what its cells print"):
+        outputs = {name: attempt(text) for name, text in texts.items()}
     outputs["training"] = (None, failure) if result is None else attempt(
         functools.partial(_agreed, result, ctx, exact))
     return outputs, result
@@ -150,7 +153,8 @@ def _agreed(result: TrainResult, ctx: mx.Context, exact: bool) -> str:
     for engine in ENGINES:
         if engine == BY_STEPS or engine == "native" and not (on_cpu and has_native()):
             continue
-        printed = train(result.notebook, ctx=ctx, engine=engine, verbose=False).transcript
+        with step(f"{result.notebook}: training by engine {engine!r}"):
+            printed = train(result.notebook, ctx=ctx, engine=engine, verbose=False).transcript
         same = exact if engine == "native" else on_cpu
         agree = printed == by_steps if same else all(
             figure.verdict != DIFFERENT for figure in compare_cell(

@@ -82,17 +82,19 @@ def shortfalls(ctx: Any = "auto") -> list[str]:
     kernel = blas_kernel()
     if not (ARM or cpu_has_fma()):
         found.append("This CPU has no AVX2 and FMA (or the system does not tell): training "
-                     "figures agree to rounding.")
+                     "figures agree to rounding. A CPU with them is exact; so is engine 'native' "
+                     "on this one: pip install '.[fast]'.")
     elif kernel is None:
         found.append("This MXNet does not tell its BLAS kernel: training figures may be exact, or "
-                     "agree to rounding.")
+                     "agree to rounding. The MXNet that comes with d2l_linreg on Linux tells.")
     elif kernel not in EXACT_KERNELS:
         found.append(f"The BLAS kernel {kernel} is not one of {', '.join(EXACT_KERNELS)}, seen to "
                      "be exact: training figures agree to rounding. Unset OPENBLAS_CORETYPE"
                      + ("." if ARM else ", and import d2l_linreg before mxnet."))
     if mx.__version__ not in EXACT_MXNET:
         found.append(f"MXNet {mx.__version__} is not one of {', '.join(EXACT_MXNET)}, seen to be "
-                     "exact: training figures agree to rounding.")
+                     "exact: training figures agree to rounding. Uninstall it, and the one that "
+                     "comes with d2l_linreg is taken.")
     if as_context(ctx).device_type == "gpu":
         found.append(f'ctx="{ctx}" is a GPU, whose arithmetic agrees to rounding; "cpu" is exact.')
     return found

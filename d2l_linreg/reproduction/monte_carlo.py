@@ -49,8 +49,8 @@ class Joint:
     def __str__(self) -> str:
         if self.reason is not None:
             return f"{self.notebook}: the replicates failed: {self.reason}"
-        return (f"{self.notebook}: as published, the training figures together are {self.verdict} "
-                f"among {self.runs} other shuffles: p = {self.p_value:.3f}.")
+        return (f"{self.notebook}, training figures among {self.runs:,} other shuffles: "
+                f"p = {self.p_value:.3f}, {self.verdict}.")
 
 
 def false_alarm_rate(runs: int) -> float:

@@ -1,9 +1,11 @@
 """Many training runs that differ in the shuffle only: how much of a result is chance."""
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy
 
 from ..arguments import as_integer
+from ..progress import bar
 from ..settings import Notebook, chosen, known
 from ..training.examples import draw
 from ..training.orders import epochs
@@ -95,8 +97,10 @@ def descend(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: nu
     Replicates
     """
     seeds, piece = range(seed, seed + runs), max(ROWS // len(labels), 1)
-    with numpy.errstate(over="ignore", invalid="ignore"):  # the losses tell
-        parts = [_abreast(own, features, labels, w, b, seeds[first:first + piece])
+    steps = own.settings.num_epochs * -(-len(labels) // own.settings.batch_size)
+    with (numpy.errstate(over="ignore", invalid="ignore"),  # the losses tell
+          bar(f"{own.name} by other shuffles", runs * steps, "steps") as taken):
+        parts = [_abreast(own, features, labels, w, b, seeds[first:first + piece], taken.update)
                  for first in range(0, runs, piece)]
     w_error, b_error, epoch_losses, moving_losses = map(
         numpy.concatenate, zip(*parts, strict=True))
@@ -105,8 +109,9 @@ def descend(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: nu
 
 
 def _abreast(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: numpy.ndarray,
-             b: numpy.ndarray, seeds: range) -> tuple[numpy.ndarray, ...]:
-    """Runs side by side: the four arrays of their `Replicates`.
+             b: numpy.ndarray, seeds: range,
+             taken: Callable[[int], object]) -> tuple[numpy.ndarray, ...]:
+    """Runs side by side: the four arrays of their `Replicates`; steps are told as they are taken.
 
     Sums over features and over a batch are Python's, one summand after the other: so that a run's
     numbers do not hang on how many others there are.
@@ -139,6 +144,7 @@ def _abreast(own: Notebook, features: numpy.ndarray, labels: numpy.ndarray, w: n
                     moving_losses.append(average)
             w = w - [rate * sum(x * residual) for x in X]
             b = b - rate * sum(residual)
+            taken(runs)
         lengths = [sum(map(numpy.multiply, line, (*w, b, 1))) for line in R]
         epoch_losses.append(own.loss_factor * sum(map(numpy.square, lengths)) / len(y))
     return (numpy.array(own.vocabulary.TRUE_W) - w.T, own.vocabulary.TRUE_B - b,

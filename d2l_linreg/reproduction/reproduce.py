@@ -11,16 +11,20 @@ from ..compat.mxnet import mx, numpy_semantics
 from ..compat.printing import printing_of_2019
 from ..contexts import as_context
 from ..errors import ArgumentError
+from ..progress import step
 from ..settings import NOTEBOOKS, Notebook, known
 from ..training.result import TrainResult
 from ..training.train import train
-from . import monte_carlo
+from . import monte_carlo, printed
 from .cells import Cell, Output, attempt, fresh_outputs, has_native, held_against
 from .environment import decisive, describe, shortfalls
 from .figures import DIFFERENT, IDENTICAL, VERDICTS, Figure, compare_cell
 from .monte_carlo import ORDINARY, Joint
 from .pictures import Picture, compare_picture
 from .replication import Replicates, replicate
+
+SCHEMA_VERSION = 1  # of what `Reproduction.to_json` writes
+FOUND_BY_SEARCH = "found by search; they are not the authors' own"
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,7 @@ class Reproduction:
         verdicts = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v]) or "none"
         identical = sum(counts[v] for v in VERDICTS if v.startswith(IDENTICAL))
         all_there = sum(published.FIGURES[notebook.notebook] for notebook in self.notebooks)
-        lines = [", ".join([f"{identical} of {all_there} printed figures",
-                            *map(str, self.pictures)]) + f" identical on MXNet {self.mxnet}.",
-                 f"Of the figures {verdicts}.",
-                 *(f"{notebook.notebook}: {notebook.miscounted}." for notebook in self.notebooks
+        lines = [*(f"{notebook.notebook}: {notebook.miscounted}." for notebook in self.notebooks
                    if notebook.miscounted is not None),
                  *(f"{cell.notebook} {cell.cell}: {cell.reason}." for cell in self.cells
                    if cell.reason is not None),
@@ -138,19 +139,24 @@ class Reproduction:
                  *(["MXNet rounds otherwise here; the same steps in the arithmetic of then: "
                     f"{self.witness} of {all_there}."] if self.witness is not None else []),
                  decisive(self.environment) + ".",
-                 "The recovered shuffles were found by search; they are not the authors' own.",
+                 f"The recovered shuffles were {FOUND_BY_SEARCH}.",
                  *map(str, self.joint)]
         if self.joint:
             alarms = monte_carlo.false_alarm_rate(self.joint[0].runs)
             lines.append(f"(Unusual is p up to {monte_carlo.ALPHA}, a false alarm for {alarms:.2%} "
                          "of shuffles.)")
+        lines += [f"Of the figures {verdicts}.",
+                  ", ".join([f"{identical} of {all_there} printed figures",
+                             *map(str, self.pictures)]) + f" identical on MXNet {self.mxnet}."]
         return "\n".join(lines)
 
     def to_json(self) -> str:
         """The same as JSON.
 
-        It holds `ok`, `mxnet`, `environment`, `shortfalls`, `miscounted`, `figures`, `cells`,
-        `pictures`, `joint` and `runs`. `reason`, `percentile` and `witness` are there where they
+        It holds `schema_version`, which changes where a name here is given up or means something
+        else, `ok`, `mxnet`, `environment`, `shortfalls`, `miscounted`, `figures`, `cells`,
+        `pictures`, `joint`, `runs` and `recovered_shuffles`, which says where those come from.
+        `reason`, `percentile` and `witness` are there where they
         are not None. In `cells` are those with a `reason`; in `miscounted` those notebooks of which
         more or fewer figures are judged than were published; in `runs`, for each notebook that
         could be trained, the sha256 of its data and of their order.
@@ -160,6 +166,7 @@ class Reproduction:
                     if key not in ("reason", "percentile") or value is not None}
 
         return json.dumps({
+            "schema_version": SCHEMA_VERSION, "recovered_shuffles": FOUND_BY_SEARCH,
             "ok": self.ok, "mxnet": self.mxnet, "environment": self.environment,
             "shortfalls": self.shortfalls,
             "miscounted": {notebook.notebook: notebook.miscounted for notebook in self.notebooks
@@ -176,17 +183,7 @@ class Reproduction:
         }, indent=1) + "\n"
 
     def __str__(self) -> str:
-        rows = [("notebook", "figure", "published", "reproduced", "verdict")]
-        rows += [(f.notebook, f.figure, f.published, f.reproduced or "-",
-                  f.judgement + ("" if f.percentile is None else
-                                 f", percentile {f.percentile:.0f}"))
-                 for f in self.figures]
-        rows += [(p.notebook, "picture", f"{p.published:,} {p.unit}", f"{p.identical:,} identical",
-                  p.verdict) for p in self.pictures]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join(lines) + "\n\n" + self.summary
+        return "\n".join(printed.lines(self))
 
 
 def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
@@ -210,7 +207,7 @@ def reproduce(notebook: str | None = None, *, ctx: Any = "cpu",
     Returns
     -------
     Reproduction
-        Printed, it is a table.
+        Printed, it has a line for each cell, and at its end what is different, figure by figure.
 
     Raises
     ------
@@ -235,8 +232,10 @@ def _reproduced(own: Notebook, ctx: mx.Context, exact: bool, runs: int) -> Noteb
     with numpy_semantics(own.numpy_semantics):
         outputs, result = fresh_outputs(own, ctx, exact)
     cells = held_against(own, outputs)
+    with step(f"{own.name}: its picture"):
+        picture = compare_picture(own)
     fresh = NotebookReproduction(
-        own.name, judged(own, cells, exact), tuple(cells), compare_picture(own), result,
+        own.name, judged(own, cells, exact), tuple(cells), picture, result,
         witness=None if exact or not has_native() else _witness(own, outputs))
     return _among(fresh, runs) if runs else fresh
 

@@ -1,9 +1,11 @@
 """Epoch after epoch, from where the checkpoint stands."""
 import time
+from collections.abc import Callable
 
 import numpy
 
 from ..errors import DivergenceError
+from ..progress import bar
 from .checkpoint import Checkpoint
 from .examples import InFiles, InMemory
 from .orders import epochs, pieces
@@ -24,6 +26,7 @@ def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: nu
         At the start of the run; changed in place.
     checkpoint : Checkpoint
     transcript : Transcript
+        If it is verbose, there is a progress bar, too.
 
     Raises
     ------
@@ -35,6 +38,19 @@ def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: nu
     OSError
         If the checkpoint cannot be written.
     """
+    with bar("training", _steps(plan, source.sizes), "steps", shown=transcript.verbose) as taken:
+        _train_epochs(plan, source, w, b, checkpoint, transcript, taken.update)
+
+
+def _steps(plan: Plan, sizes: list[int]) -> int:
+    """How many steps a run takes, through blocks of such sizes."""
+    batch = plan.settings.batch_size * (1 if plan.in_files else plan.group.num_workers)
+    return plan.settings.num_epochs * sum(-(-size // batch) for size in sizes)
+
+
+def _train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: numpy.ndarray,
+                  checkpoint: Checkpoint, transcript: Transcript,
+                  taken: Callable[[int], object]) -> None:
     own, settings, engine, progress = plan.own, plan.settings, plan.engine, checkpoint.progress
     done = steps = averages = 0
     started = time.perf_counter() - progress.seconds
@@ -46,8 +62,8 @@ def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: nu
 
     for epoch, blocks in enumerate(epochs(own, settings, plan.order, source.sizes)):
         batch = 0  # the number of a batch in the epoch
-        for block, rows in pieces(source.watched(epoch, blocks), own, settings, plan.group,
-                                  plan.in_files, plan.num_features):
+        for block, rows in pieces(blocks, own, settings, plan.group, plan.in_files,
+                                  plan.num_features):
             first, batch = batch, batch - (-len(rows) // settings.batch_size)
             done, steps = done + 1, steps + batch - first
             if own.averages_every is not None:
@@ -55,6 +71,7 @@ def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: nu
             if done == progress.segments:
                 checkpoint.go_on(own, w, b, epoch, steps, averages)
             if done <= progress.segments:
+                taken(batch - first)
                 continue
             for losses in engine.epoch(*source.read(block), w, b, rows):
                 finite = numpy.isfinite(losses)
@@ -64,6 +81,7 @@ def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: nu
                 for at, average in progress.take(losses, first, own.averages_every):
                     transcript.say(own.average_line, epoch=epoch, batch=at, average=average)
                 first += len(losses)
+                taken(len(losses))
             progress.segments = done
             keep()
         if epoch < len(progress.epoch_losses):

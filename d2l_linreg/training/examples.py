@@ -1,5 +1,5 @@
 """Where the examples of an epoch come from: a notebook's own, memory, or files larger than it."""
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -10,7 +10,6 @@ from ..distributed.group import Group
 from ..engines.engine import Array
 from ..settings import Notebook
 from .npy import NpyFile
-from .orders import Epoch
 
 BLOCK = 2**26  # bytes of features, in float32, that are read from a file at a time
 
@@ -58,10 +57,6 @@ class InMemory:
         """The features and labels of a block."""
         return self.features, self.labels
 
-    def watched(self, epoch: int, blocks: Epoch) -> Epoch:
-        """An epoch's blocks."""
-        return blocks
-
     def average(self, loss: Loss) -> float:
         """The average of a loss over all examples."""
         return loss(self.features, self.labels)
@@ -80,14 +75,14 @@ class InFiles:
         From NumPy's arrays to the engine's.
     group : Group
     verbose : bool
-        Whether to say how the examples are shuffled, and to show a progress bar.
+        Whether to say how the examples are shuffled.
     """
 
     def __init__(self, features: NpyFile, labels: NpyFile, shared: int,
                  batch_size: int, load: Callable[[numpy.ndarray], Array], group: Group,
                  verbose: bool) -> None:
         self.features, self.labels, self.shared = features, labels, shared
-        self.load, self.group, self.verbose = load, group, verbose
+        self.load, self.group = load, group
         rows = max(BLOCK // (4 * features.shape[1]) // batch_size, 1) * batch_size
         starts = [block * rows for block in range(max(len(labels) // rows, 1))]
         self.bounds = list(zip(starts, [*starts[1:], len(labels)], strict=True))  # the last takes
@@ -107,16 +102,6 @@ class InFiles:
     def _rows(self, start: int, stop: int) -> tuple[Array, ...]:
         return tuple(self.load(numpy.asarray(array[start:stop], dtype="float32"))
                      for array in (self.features, self.labels))
-
-    def watched(self, epoch: int, blocks: Epoch) -> Iterator[tuple[int, numpy.ndarray]]:
-        """An epoch's blocks, with a progress bar."""
-        from tqdm import tqdm  # which only files need
-
-        with tqdm(total=len(self.labels), desc=f"epoch {epoch}", unit=" examples",
-                  unit_scale=True, disable=not self.verbose) as bar:
-            for block, rows in blocks:
-                yield block, rows
-                bar.update(len(rows))
 
     def average(self, loss: Loss) -> float:
         """The average of a loss over all examples, of all workers."""

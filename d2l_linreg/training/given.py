@@ -9,7 +9,7 @@ import numpy
 from ..arguments import as_numpy
 from ..errors import ArgumentError, DataError
 from .npy import NpyFile
-from .tables import check_label_apart, from_pandas, is_pandas
+from .tables import check_label_apart, from_table, is_table
 
 CHECKED = 2**14  # examples of a file that are checked at a time
 
@@ -58,7 +58,7 @@ def as_array(name: str, values: Any) -> numpy.ndarray:
 
 
 def _as_numbers(name: str, values: Any) -> numpy.ndarray:
-    return from_pandas(name, values) if is_pandas(values) else as_array(name, values)
+    return from_table(name, values) if is_table(values) else as_array(name, values)
 
 
 def _as_float32(name: str, array: numpy.ndarray) -> numpy.ndarray:
@@ -83,7 +83,7 @@ def as_features(name: str, values: Any) -> numpy.ndarray:
     name : str
         What to call them in an error.
     values : array_like, shape (num_examples, num_features)
-        NumPy, `mx.np` or `mx.nd` array, of integers or floats; or a pandas.DataFrame.
+        NumPy, `mx.np` or `mx.nd` array, of integers or floats; or a table with named columns.
 
     Returns
     -------

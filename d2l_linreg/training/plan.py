@@ -17,6 +17,7 @@ from .examples import InFiles, InMemory
 from .given import Pair, check_examples, fingerprint, given_examples
 from .npy import NpyFile
 from .orders import chosen_order
+from .tables import columns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,8 @@ class Plan:
     given : (numpy.ndarray, numpy.ndarray) or (NpyFile, NpyFile) or None
         Features and labels in memory, or in files; None for the notebook's own.
     num_features : int
+    columns : tuple of str or None
+        The given features' names, if they have any.
     order : numpy.ndarray or None
         What `orders.chosen_order` gives.
     checkpoint : str or None
@@ -48,6 +51,7 @@ class Plan:
     group: Group
     given: Pair | None
     num_features: int
+    columns: tuple[str, ...] | None
     order: numpy.ndarray | None
     checkpoint: str | None
 
@@ -150,7 +154,8 @@ def make_plan(notebook: Any, *, data: Any, labels: Any, ctx: Any, learning_rate:
         steps: Engine = engine_class(own, settings, num_features, group.contexts[0])
     else:
         steps, engine = Parallel(own, settings, num_features, group), EQUAL[0]
-    return Plan(own, settings, steps, engine, group, given, num_features, rows, checkpoint)
+    return Plan(own, settings, steps, engine, group, given, num_features,
+                columns_of(data[0]) if isinstance(data, (tuple, list)) else None, rows, checkpoint)
 
 
 def _check_group(group: Group, engine: str, batch_size: int) -> None:

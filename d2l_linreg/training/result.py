@@ -1,5 +1,6 @@
 """What training comes to."""
 import functools
+import reprlib
 import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from . import storage
 from .given import as_features, fingerprint
 from .npy import NpyFile
 from .schema import CONTEXT
+from .tables import columns_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +60,8 @@ class TrainResult:
         them, as long as the files do not change; None where such a result was loaded.
     order_sha256 : str or None
         The sha256 of the order of the examples; None where they were shuffled by `shuffle_seed`.
+    columns : tuple of str or None
+        The features' names, where they came in a table that has them.
     """
 
     notebook: str
@@ -75,6 +79,7 @@ class TrainResult:
     features: numpy.ndarray | NpyFile | None = field(repr=False)
     labels: numpy.ndarray | NpyFile | None = field(repr=False)
     order_sha256: str | None = field(default=None, repr=False)
+    columns: tuple[str, ...] | None = None
 
     @functools.cached_property
     def data_sha256(self) -> str | None:
@@ -102,9 +107,12 @@ class TrainResult:
         Raises
         ------
         DataError
-            If X cannot be read, or has another number of features.
+            If X cannot be read, has another number of features, or names them otherwise.
         """
-        X = as_features("X", X)
+        columns, X = columns_of(X), as_features("X", X)
+        if None not in (columns, self.columns) and columns != self.columns:
+            raise DataError(f"X has the columns {_listed(columns)}, but the model "
+                            f"{_listed(self.columns)}; give the same, in that order")
         if X.shape[1] != len(self.w):
             raise DataError(f"X has {X.shape[1]} features, the model {len(self.w)}; give the same "
                             "features as in training")
@@ -205,8 +213,8 @@ class TrainResult:
         """
         values = storage.load(path, KIND)
         data_sha256 = values.pop("data_sha256")
-        for name in ("epoch_losses", "moving_losses"):
-            values[name] = None if values[name] is None else tuple(values[name])
+        for name in ("epoch_losses", "moving_losses", "columns"):
+            values[name] = None if values.get(name) is None else tuple(values[name])
         ctx = values["ctx"]
         values.update(settings=Settings(**values["settings"]),
                       ctx=tuple(map(_context, ctx)) if isinstance(ctx, list) else _context(ctx))
@@ -214,6 +222,10 @@ class TrainResult:
         if data_sha256 is not None:
             vars(loaded)["data_sha256"] = data_sha256
         return loaded
+
+
+def _listed(columns: tuple[str, ...] | None) -> str:
+    return reprlib.repr(list(columns or ()))
 
 
 def _context(name: str) -> mx.Context:

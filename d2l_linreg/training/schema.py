@@ -87,6 +87,11 @@ def _are_lines(value: Any) -> bool:
         isinstance(line, str) and line.isprintable() for line in value)
 
 
+def _are_names(value: Any) -> bool:
+    return (isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+            and len(set(value)) == len(value))
+
+
 def _is_transcript(value: Any) -> bool:
     return isinstance(value, str) and value[-1:] in ("", "\n") and _are_lines(value.split("\n"))
 
@@ -166,6 +171,7 @@ RESULT = Schema({
     "labels": VECTOR._replace(optional=True),
     "data_sha256": SHA256,
     "order_sha256": SHA256,
+    "columns": Rule(_are_names, "names, of which no two are the same", optional=True),
 }, {
     "epoch_losses": Rule(lambda file: len(file["epoch_losses"]) == file["settings"]["num_epochs"],
                          "one an epoch"),
@@ -176,6 +182,9 @@ RESULT = Schema({
     "features": Rule(
         lambda file: file["features"] is None or file["features"].shape[1] == len(file["w"]),
         "as many a row as there are weights"),
+    "columns": Rule(
+        lambda file: file["columns"] is None or len(file["columns"]) == len(file["w"]),
+        "one a weight"),
     "labels": Rule(
         lambda file: (file["labels"] is None) == (file["features"] is None)
         and (file["labels"] is None or len(file["labels"]) == len(file["features"])),

@@ -1,4 +1,4 @@
-"""Tables with named columns, as a .csv file or pandas has them: read as they are, or refused.
+"""Tables with named columns, in a file or in memory: read as they are, or refused.
 
 Nothing is guessed: a column is of numbers, or of true and false, which are 1 and 0; whatever else
 is in it is refused with its column, its place, and what to do. Whole numbers stay what they are or
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import numpy
 
+from ..arguments import as_numpy
 from ..errors import DataError
 
 EXACT = 2**24  # up to here float32 holds each whole number
@@ -31,26 +32,52 @@ REMEDIES = {
     ".*": "write numbers; text and dates have to be made numbers, or the column left out"}
 
 
-def table(path: str, label: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+class Columns:
+    """Columns of numbers, under their names.
+
+    Parameters
+    ----------
+    columns : list of str
+    numbers : numpy.ndarray, shape (num_examples, num_columns)
+    """
+
+    __slots__ = ("columns", "numbers")
+
+    def __init__(self, columns: list[str], numbers: numpy.ndarray) -> None:
+        self.columns, self.numbers = columns, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, name: str) -> numpy.ndarray:
+        return self.numbers[:, self.columns.index(name)]
+
+
+def table(path: str, label: str) -> tuple[Any, Any]:
     """Read a table in a file.
 
     Parameters
     ----------
     path : str
-        Of a .csv file: UTF-8, fields between commas, the names of its columns in the first line.
+        Of a .csv file: UTF-8, fields between commas, the names of its columns in the first line;
+        or of a .parquet file, which pandas reads.
     label : str
         Its column of labels; all others are features.
 
     Returns
     -------
-    features : numpy.ndarray, shape (num_examples, num_features), float32
-    labels : numpy.ndarray, shape (num_examples,), float32
+    features : Columns or pandas.DataFrame
+    labels : numpy.ndarray or pandas.Series
 
     Raises
     ------
     DataError
         If it cannot be read, has no such column, or holds what is no number.
+    ImportError
+        If what reads .parquet is not installed.
     """
+    if path.lower().endswith(".parquet"):
+        return _parquet(path, label)
     label = label.strip()
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -58,7 +85,26 @@ def table(path: str, label: str) -> tuple[numpy.ndarray, numpy.ndarray]:
     except (OSError, ValueError) as error:  # ValueError: a \0 in its name
         raise DataError(f"--data is {path!r}: {error}") from error
     at = names.index(label)
-    return numpy.delete(numbers, at, axis=1), numbers[:, at].copy()
+    return (Columns([name for name in names if name != label], numpy.delete(numbers, at, axis=1)),
+            numbers[:, at].copy())
+
+
+def _parquet(path: str, label: str) -> tuple[Any, Any]:
+    try:
+        import pandas
+        import pyarrow  # noqa: F401  which pandas would call for by its own name
+    except ImportError as error:
+        raise ImportError(f"{error}; .parquet needs the extra tables: pip install "
+                          "'.[tables]'") from error
+    try:
+        with open(path, "rb") as file:  # so that it is a file, whatever its name
+            frame = pandas.read_parquet(file, engine="pyarrow")
+    except (OSError, ValueError) as error:
+        raise DataError(f"--data is {path!r}: {error}") from error
+    if list(frame.columns).count(label) != 1:
+        raise DataError(f"--data is {path!r}: --label is {label!r}; the columns are "
+                        f"{', '.join(map(repr, frame.columns))}")
+    return frame.drop(columns=label), frame[label]
 
 
 def _read(file: TextIO, label: str) -> tuple[list[str], numpy.ndarray]:
@@ -155,20 +201,33 @@ def _check_held(number: float, whole: int | None) -> None:
                          "if it may be rounded, make it decimal (.0, or astype(float))")
 
 
-def is_pandas(values: Any) -> bool:
-    """Whether values are a DataFrame or a Series."""
-    pandas = sys.modules.get("pandas")  # if it is not there they are none
-    return pandas is not None and issubclass(type(values), (pandas.DataFrame, pandas.Series))
+def is_table(values: Any) -> bool:
+    """Whether values are a table with named columns, or a column of one, be it whose it may."""
+    return any(hasattr(type(values), name) for name in ("columns", "column_names", "to_numpy"))
 
 
-def from_pandas(name: str, values: Any) -> numpy.ndarray:
-    """Read a DataFrame or a Series.
+def columns_of(values: Any) -> tuple[str, ...] | None:
+    """The names of a table's columns; None if it is none, or nobody named them."""
+    names = _names(values) if is_table(values) else None
+    return tuple(names) if names and all(isinstance(name, str) for name in names) else None
+
+
+def _names(table: Any) -> list[Any] | None:
+    """The names of a table's columns: pyarrow calls them otherwise; None of a single column."""
+    names = getattr(table, "column_names", getattr(table, "columns", None))
+    return None if names is None else list(names)
+
+
+def from_table(name: str, values: Any) -> numpy.ndarray:
+    """Read a table, or a column of one: pandas's, polars's, pyarrow's, or of a like kind.
 
     Parameters
     ----------
     name : str
         What to call it in an error.
-    values : pandas.DataFrame or pandas.Series
+    values : table
+        With the names of its columns in `columns` or `column_names`, each column under its name,
+        and for `numpy.asarray` an array.
 
     Returns
     -------
@@ -179,68 +238,99 @@ def from_pandas(name: str, values: Any) -> numpy.ndarray:
     DataError
         If two columns have one name, or one holds what is no number.
     """
-    numbers = numpy.empty(values.shape, "float32")
-    columns = numbers.T if values.ndim == 2 else [numbers]
-    if not numbers.size:
-        return numbers
+    names = _names(values)
     try:
-        if values.ndim == 2:
-            _check_names(values.columns)
-        series = [values] if values.ndim == 1 else map(
-            values.iloc.__getitem__, ((slice(None), at) for at in range(values.shape[1])))
-        for column, held in zip(columns, series, strict=True):
-            column[:] = _column(held)
+        if names is None:
+            return _column("it" if (own := getattr(values, "name", None)) in (None, "")
+                           else f"column {own!r}", values)
+        if not (names and len(values)):
+            return numpy.empty((len(values), len(names)), "float32")
+        _check_names(names)
+        numbers = numpy.empty((len(values), len(names)), "float32")
+        for at, column in enumerate(names):
+            numbers[:, at] = _column(f"column {column!r}", values[column])
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     return numbers
 
 
-def _column(column: Any) -> numpy.ndarray:
-    """The numbers of a column of pandas's."""
-    from pandas.api import types
+def _column(called: str, column: Any) -> numpy.ndarray:
+    """The numbers of a column."""
+    pandas = sys.modules.get("pandas")  # if it is not there the column is not its
+    of_pandas = pandas is not None and issubclass(type(column), pandas.Series)
+    if of_pandas:
+        missing = column.isna().to_numpy(dtype=bool)
+        exact = _of_pandas(column) if not missing.any() else None
+    else:
+        exact = as_numpy(called, column, DataError)
+        missing = _is_missing(exact)
+    index = getattr(column, "index", None) if of_pandas else None
 
-    called = "it" if column.name is None else f"column {column.name!r}"
-    gaps = column.isna().to_numpy(dtype=bool).nonzero()[0].tolist()
+    def row(at: int) -> str:
+        """A row as its user finds it: by its name, if rows have names, and its number."""
+        if index is None or index.equals(pandas.RangeIndex(len(index))):  # type: ignore[union-attr]
+            return f"row {at}, counted from 0"
+        return f"row {_shown(index[at])} ({at}, counted from 0)"
+
+    gaps = missing.nonzero()[0].tolist()
     if gaps:
-        raise DataError(_gaps([f"{called}, row {row}" for row in gaps], ", counted from 0"))
-    kinds = {"bool": types.is_bool_dtype, "float64": types.is_float_dtype,
-             "uint64": types.is_unsigned_integer_dtype, "int64": types.is_integer_dtype}
-    dtype = next((dtype for dtype, is_of in kinds.items() if is_of(column.dtype)), None)
-    if dtype is None:
-        row = next((row for row, value in enumerate(column)
-                    if not isinstance(value, (bool, int, float))), 0)
-        raise DataError(f"{called} is of type {column.dtype}, and holds {_shown(column.iloc[row])} "
-                        f"in row {row}, counted from 0; make it numbers, as by astype(float), "
-                        "pandas.to_numeric or pandas.get_dummies, or leave it out")
-    exact = column.to_numpy(dtype=dtype)
+        raise DataError(_gaps([f"{called}, {row(at)}" for at in gaps]))
+    if exact is None or exact.dtype.kind not in "biuf":
+        held = list(column)
+        at = next((at for at, value in enumerate(held)
+                   if not isinstance(value, (bool, int, float))), 0)
+        kind = getattr(column, "dtype", getattr(column, "type", type(column).__name__))
+        how = ("astype(float), pandas.to_numeric or pandas.get_dummies" if of_pandas else
+               "a cast to float, or to dummies of 0 and 1")
+        raise DataError(f"{called} is of type {kind}, and holds "
+                        f"{_shown(held[at])} in {row(at)}; make it numbers, as by {how}, or leave "
+                        "it out")
     numbers = exact.astype("float64")
     with numpy.errstate(over="ignore", under="ignore"):
-        held = numbers.astype("float32")
-    doubtful = numpy.isinf(held) | (held == 0) & (numbers != 0)
-    if dtype != "float64":
-        doubtful |= (held != numbers) | (abs(held) >= 2**53)  # up to where float64 is exact
-    for row in doubtful.nonzero()[0].tolist():
+        in_float32 = numbers.astype("float32")
+    doubtful = numpy.isinf(in_float32) | (in_float32 == 0) & (numbers != 0)
+    whole = exact.dtype.kind in "iu"
+    if whole:
+        doubtful |= (in_float32 != numbers) | (abs(in_float32) >= 2**53)  # where float64 is exact
+    for at in doubtful.nonzero()[0].tolist():
         try:
-            _check_held(numbers[row], None if dtype == "float64" else int(exact[row]))
+            _check_held(numbers[at], int(exact[at]) if whole else None)
         except ValueError as error:
-            raise DataError(f"{called} holds {exact[row].item()!r} in row {row}, counted from 0; "
-                            f"{error}") from None
-    return held
+            raise DataError(f"{called} holds {exact[at].item()!r} in {row(at)}; {error}") from None
+    return in_float32
+
+
+def _of_pandas(column: Any) -> numpy.ndarray | None:
+    """The numbers of a column of pandas's, none of which is missing; None if it holds others."""
+    from pandas.api import types
+
+    kinds = {"bool": types.is_bool_dtype, "float64": types.is_float_dtype,
+             "uint64": types.is_unsigned_integer_dtype, "int64": types.is_integer_dtype}
+    return next((column.to_numpy(dtype=dtype) for dtype, is_of in kinds.items()
+                 if is_of(column.dtype)), None)
+
+
+def _is_missing(array: numpy.ndarray) -> numpy.ndarray:
+    """Where there is no value: NaN, NaT or None."""
+    if array.dtype == object:
+        return numpy.array([value is None for value in array], bool)
+    return array != array
 
 
 def check_label_apart(features: Any, labels: Any) -> None:
-    """See that the label is not among the features, where both are pandas's and have names.
+    """See that the label is not among the features, where both are tables' and have names.
 
     Raises
     ------
     DataError
         If it is.
     """
-    if is_pandas(features) and is_pandas(labels) and features.ndim == 2:
-        for label in [labels.name] if labels.ndim == 1 else labels.columns:
-            if isinstance(label, str):  # numbers are where nobody gave names
+    columns = _names(features) if is_table(features) else None
+    if columns and is_table(labels):
+        for label in _names(labels) or [getattr(labels, "name", None)]:
+            if isinstance(label, str) and label:  # numbers are where nobody gave names
                 try:
-                    _check_apart(features.columns, label)
+                    _check_apart(columns, label)
                 except DataError as error:
                     raise DataError(f"features: {error}") from None
 
@@ -269,9 +359,9 @@ def _check_names(names: Iterable[Any]) -> None:
                             "name of its own, or leave one out")
 
 
-def _gaps(places: list[str], how: str = "") -> str:
+def _gaps(places: list[str]) -> str:
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-    return (f"{len(places)} values are missing ({'; '.join(places[:3])}{more}{how}); leave those "
+    return (f"{len(places)} values are missing ({'; '.join(places[:3])}{more}); leave those "
             "rows out, or fill them in")
 
 

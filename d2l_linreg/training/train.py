@@ -34,10 +34,10 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         Whose steps, settings and data.
     data : (array_like, array_like) or str, optional
         Features, shape (num_examples, num_features), and labels, shape (num_examples,):
-        NumPy, `mx.np` or `mx.nd` arrays, or pandas's DataFrame and Series, matched by
-        position. Or the name of an .npy file of features, which may be larger than memory: it
-        is read in blocks, shuffled as blocks and within each. By default the notebook's own
-        data.
+        NumPy, `mx.np` or `mx.nd` arrays, or a table and a column of pandas's, polars's or
+        pyarrow's, matched by position; the result keeps the names of its columns. Or the name
+        of an .npy file of features, which may be larger than memory: it is read in blocks,
+        shuffled as blocks and within each. By default the notebook's own data.
     labels : str, optional
         With features from a file, the name of the .npy file of their labels.
     ctx : str, mxnet.Context or list of them, default "auto"
@@ -141,4 +141,4 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         ctx=group.contexts if len(group.contexts) > 1 else group.contexts[0],
         seconds=progress.seconds, transcript=str(transcript),
         batch_losses=numpy.concatenate(progress.batch_losses), features=features, labels=labels_,
-        order_sha256=plan.order_sha256)
+        order_sha256=plan.order_sha256, columns=plan.columns)

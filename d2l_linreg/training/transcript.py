@@ -1,6 +1,7 @@
 """What a notebook prints while it trains."""
 from typing import Any
 
+from ..progress import say
 from .checkpoint import Progress
 
 
@@ -24,7 +25,7 @@ class Transcript:
         if line is not None:
             self.progress.lines.append(line.format(**values))
             if self.verbose:
-                print(self.progress.lines[-1])
+                say(self.progress.lines[-1])
 
     def __str__(self) -> str:
         return "".join(line + "\n" for line in self.progress.lines)

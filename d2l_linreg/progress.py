@@ -1,0 +1,28 @@
+"""What is going on, told on standard error for as long as it lasts, where that is a terminal."""
+from tqdm import tqdm
+
+
+def step(told: str) -> "tqdm[None]":
+    """A line that is there while its block runs."""
+    return tqdm(desc=told, bar_format="{desc} ...", leave=False, disable=None)
+
+
+def bar(told: str, total: int, unit: str, *, shown: bool = True) -> "tqdm[None]":
+    """A bar that is there while its block runs, if that takes more than half a second.
+
+    Parameters
+    ----------
+    told : str
+        What is going on.
+    total : int
+        Where its `update` ends.
+    unit : str
+        Of that.
+    shown : bool, default True
+        False has no bar at all.
+    """
+    return tqdm(desc=told, total=total, unit=" " + unit, unit_scale=True, leave=False, delay=0.5,
+                disable=None if shown else True)
+
+
+say = tqdm.write  # prints a line, and has bars make room for it
