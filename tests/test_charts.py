@@ -25,7 +25,8 @@ def test_a_curve_has_both_losses_and_the_band_at_their_times(number, runs, every
     rng = numpy.random.RandomState(seed)
     was, now = ([f"{value:.6f}" for value in 1 + rng.random_sample(number)] for _ in range(2))
     losses = 1 + rng.random_sample((runs, number)) if runs else None
-    figures = [Figure("d2l", "loss", *both, "different") for both in zip(was, now, strict=True)]
+    figures = [Figure("d2l", "training", "loss", *both, "different")
+               for both in zip(was, now, strict=True)]
     panels = charts.curve(figures, losses, every, "what is counted").axes
     times = [every * (k + 1) for k in range(number)]
     units = [numpy.ones(number), *([numpy.median(losses, axis=0)] if runs else [])]
@@ -80,8 +81,8 @@ def test_a_scatter_plot_has_the_labels_over_the_second_feature(number, seed, fig
 def made(own):
     """A reproduction whose every number is another."""
     rng = numpy.random.RandomState(0)
-    figures = [Figure(own.name, name, f"{rng.random_sample():.6f}", f"{rng.random_sample():.6f}",
-                      "different")
+    figures = [Figure(own.name, cell["cell"], name, f"{rng.random_sample():.6f}",
+                      f"{rng.random_sample():.6f}", "different")
                for cell in published.document(own.name)["cells"] for name in cell["figures"]]
     result = TrainResult(
         notebook=own.name, settings=own.settings, w=None, b=0.5, epoch_losses=(),

@@ -10,6 +10,7 @@ import pytest
 from d2l_linreg import d2l, published, reproduce
 from d2l_linreg.cli import main
 from d2l_linreg.reproduction import reports
+from d2l_linreg.reproduction.cells import by_cell
 from d2l_linreg.reproduction.figures import compare_cell, other_words, printed_figures
 from d2l_linreg.reproduction.reproduce import judged
 from d2l_linreg.settings import NOTEBOOKS
@@ -128,6 +129,55 @@ def with_text(run, name, number, text):
     return replace(run, notebooks=tuple(with_texts(notebook, [
         text if (notebook.notebook, i) == (name, number) else cell.reproduced
         for i, cell in enumerate(notebook.cells)]) for notebook in run.notebooks))
+
+
+def said_of_cells(cells, figures):
+    return [(each.cell.notebook, each.cell.cell, str(each), each.verdict)
+            for each in by_cell(cells, figures)]
+
+
+# Counted by hand; with recovered shuffles but where the data alone are printed
+OF_CELLS = [("d2l", "example", "3 of 3", ""), ("d2l", "mini-batch", "30 of 30", "recovered"),
+            ("d2l", "training", "6 of 6", "recovered"),
+            ("straight_dope", "example", "3 of 3", ""),
+            ("straight_dope", "noiseless label", "1 of 1", ""),
+            ("straight_dope", "mini-batch", "8 of 8", "recovered"),
+            ("straight_dope", "mini-batch labels", "4 of 4", "recovered"),
+            ("straight_dope", "batches", "1 of 1", ""),
+            ("straight_dope", "batches without reset", "1 of 1", ""),
+            ("straight_dope", "training", "10 of 10", "recovered")]
+OF_CELLS = [(*cell, "identical (recovered shuffle)" if recovered else "identical")
+            for *cell, recovered in OF_CELLS]
+
+
+def test_of_each_cell_it_is_said_how_many_figures_are_identical(fresh):
+    assert said_of_cells(fresh.cells, fresh.figures) == OF_CELLS
+
+
+@pytest.mark.parametrize("place", range(10))
+@pytest.mark.parametrize("change, identical, verdict", [
+    (dict(verdict="different"), -1, "different"), (dict(verdict="to rounding"), -1, "to rounding"),
+    (dict(figure="another"), 0, None), (None, -1, "different"), ("words", 0, "different")])
+def test_a_cell_is_as_bad_as_the_worst_of_its_figures(fresh, place, change, identical, verdict):
+    cells, (*name, _, usual) = list(fresh.cells), OF_CELLS[place]
+    figures = by_cell(cells, fresh.figures)[place].figures
+    others = [figure for figure in fresh.figures if figure not in figures]
+    if change == "words":
+        cells[place] = replace(cells[place], reason="'b' is printed, not 'a'")
+    for number, figure in enumerate(figures):
+        now = [] if change is None else [figure if change == "words" else replace(
+            figure, **change)]
+        left = [*figures[:number], *now, *figures[number + 1:]]
+        told = f"{len(figures) + identical} of {len(figures)}"
+        assert said_of_cells(cells, others + left) == [
+            *OF_CELLS[:place], (*name, told, verdict or usual), *OF_CELLS[place + 1:]]
+
+
+def test_a_cell_in_which_a_figure_is_told_twice_lacks_another(fresh):
+    cells = by_cell(fresh.cells, fresh.figures)[:2]
+    figures = cells[1].figures
+    twice = (*figures[:7], replace(figures[7], figure=figures[6].figure), *figures[8:])
+    assert said_of_cells([cells[1].cell], twice) == [("d2l", "mini-batch", "29 of 30", "different")]
 
 
 def different_in_each_form(run):

@@ -1,6 +1,6 @@
 """What the cells of a notebook print now."""
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,7 +13,15 @@ from ..engines import ENGINES, find
 from ..settings import Notebook
 from ..training.result import TrainResult
 from ..training.train import train
-from .figures import DIFFERENT, compare_cell, other_words
+from .figures import (
+    DIFFERENT,
+    IDENTICAL,
+    VERDICTS,
+    Figure,
+    compare_cell,
+    other_words,
+    printed_figures,
+)
 
 BY_STEPS = "autograd"  # the engine that takes the notebook's own steps
 
@@ -42,6 +50,48 @@ class Cell:
     published: str
     reproduced: str | None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """A cell with its figures, as one line tells of it.
+
+    Attributes
+    ----------
+    cell : Cell
+    figures : tuple of Figure
+    """
+
+    cell: Cell
+    figures: tuple[Figure, ...]
+
+    @property
+    def published(self) -> int:
+        """How many figures it printed when it was published."""
+        return len(printed_figures(self.cell.published))
+
+    @property
+    def identical(self) -> int:
+        """How many of them are printed now as they were, by a recovered shuffle or without."""
+        return len({f.figure for f in self.figures if f.verdict.startswith(IDENTICAL)})
+
+    @property
+    def verdict(self) -> str:
+        """The worst of its figures'; "different", too, if one is missing or other words come."""
+        if self.cell.reason or len({f.figure for f in self.figures}) != self.published:
+            return DIFFERENT
+        return max((f.verdict for f in self.figures), key=VERDICTS.index, default=IDENTICAL)
+
+    def __str__(self) -> str:
+        return f"{self.identical} of {self.published}"
+
+
+def by_cell(cells: Iterable[Cell], figures: Iterable[Figure]) -> list[CellVerdict]:
+    """Put to each cell its figures, each as often as it is judged."""
+    figures = tuple(figures)
+    return [CellVerdict(cell, tuple(
+        figure for figure in figures
+        if (figure.notebook, figure.cell) == (cell.notebook, cell.cell))) for cell in cells]
 
 
 def fresh_outputs(own: Notebook, ctx: mx.Context,

@@ -23,8 +23,8 @@ class Figure:
 
     Attributes
     ----------
-    notebook, figure : str
-        Which it is.
+    notebook, cell, figure : str
+        Which it is, and which cell prints it.
     published : str
     reproduced : str or None
         None where there is none.
@@ -41,6 +41,7 @@ class Figure:
     """
 
     notebook: str
+    cell: str
     figure: str
     published: str
     reproduced: str | None
@@ -92,7 +93,7 @@ def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
                 reason = "to rounding, but nothing here keeps it from being exact"
             else:
                 verdict = TO_ROUNDING
-        yield Figure(notebook, name, was, now, verdict, reason)
+        yield Figure(notebook, cell["cell"], name, was, now, verdict, reason)
 
 
 def other_words(was: str, now: str) -> str | None:
