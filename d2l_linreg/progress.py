@@ -8,7 +8,7 @@ def step(told: str) -> "tqdm[None]":
 
 
 def bar(told: str, total: int, unit: str, *, shown: bool = True) -> "tqdm[None]":
-    """A bar that is there while its block runs, if that takes more than half a second.
+    """A bar that is there while its block runs.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def bar(told: str, total: int, unit: str, *, shown: bool = True) -> "tqdm[None]"
     shown : bool, default True
         False has no bar at all.
     """
-    return tqdm(desc=told, total=total, unit=" " + unit, unit_scale=True, leave=False, delay=0.5,
+    return tqdm(desc=told, total=total, unit=" " + unit, unit_scale=True, leave=False,
                 disable=None if shown else True)
 
 

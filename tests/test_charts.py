@@ -1,4 +1,8 @@
 """A report's charts, of data made for it: each value where it belongs, in its unit, by its name."""
+import base64
+import re
+from xml.etree import ElementTree
+
 import numpy
 import pytest
 from hypothesis import Phase, given, settings
@@ -11,6 +15,8 @@ from d2l_linreg.reproduction.figures import Figure
 from d2l_linreg.reproduction.pictures import Picture
 from d2l_linreg.reproduction.replication import Replicates
 from d2l_linreg.reproduction.reproduce import NotebookReproduction
+from d2l_linreg.settings import NOTEBOOKS
+from d2l_linreg.training.examples import draw
 
 DRAWN = dict(max_examples=8, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
 
@@ -27,7 +33,7 @@ def test_a_curve_has_both_losses_and_the_band_at_their_times(number, runs, every
     losses = 1 + rng.random_sample((runs, number)) if runs else None
     figures = [Figure("d2l", "training", "loss", *both, "different")
                for both in zip(was, now, strict=True)]
-    panels = charts.curve(figures, losses, every, "what is counted").axes
+    panels = charts.curve(figures, losses, every, "what is counted", "which loss").axes
     times = [every * (k + 1) for k in range(number)]
     units = [numpy.ones(number), *([numpy.median(losses, axis=0)] if runs else [])]
     assert len(panels) == len(units)
@@ -44,7 +50,7 @@ def test_a_curve_has_both_losses_and_the_band_at_their_times(number, runs, every
                 low, high = (end(edges[edges[:, 0] == time, 1]) for end in (numpy.min, numpy.max))
                 below, above = (column < low).sum(), (column > high).sum()
                 assert below == above == runs // 40
-    assert panels[0].get_yscale() == "log" and panels[0].get_ylabel() == "loss"
+    assert panels[0].get_yscale() == "log" and panels[0].get_ylabel() == "which loss"
     assert panels[-1].get_xlabel() == "what is counted"
     if runs:
         assert panels[1].get_ylabel() == "loss / replicates' median"
@@ -70,11 +76,11 @@ def test_a_histogram_counts_what_is_finite_and_marks_what_it_is_told(runs, mark,
 def test_a_scatter_plot_has_the_labels_over_the_second_feature(number, seed, figsize):
     rng = numpy.random.RandomState(seed)
     features, labels = rng.standard_normal((number, 2)), rng.standard_normal(number)
-    drawing = charts.scatter(features, labels, figsize, 7, scale=1.5)
+    drawing = charts.scatter(features, labels, figsize, 7)
     (points,) = drawing.axes[0].collections
     assert numpy.asarray(points.get_offsets()) == pytest.approx(
         numpy.array([features[:, 1], labels]).T)
-    assert points.get_sizes().tolist() == [7] and drawing.dpi == 1.5 * 72
+    assert points.get_sizes().tolist() == [7] and drawing.dpi == 72
     assert tuple(drawing.get_size_inches()) == (figsize or (6, 4))  # Jupyter's until 2021
 
 
@@ -122,20 +128,47 @@ def test_the_page_has_each_chart_of_its_own_data(notebook, own, monkeypatch):
         # d2l published its final errors; straight_dope did not
         assert (mark, marked) == ((by_name[f"error in {name}"], "published") if notebook == "d2l"
                                   else (own_error, "reproduced"))
-    (_, drawn, band, every, label), = [call for call in calls if call[0] == "curve"]
+    (_, drawn, band, *labels), = [call for call in calls if call[0] == "curve"]
     replicates = fresh.replicates
     if notebook == "d2l":
-        assert (every, label) == (1, "epoch") and band is replicates.epoch_losses
+        assert labels == [1, "epoch (1,000 examples each)", "loss (half the squared error)"]
+        assert band is replicates.epoch_losses
         assert [figure.figure for figure in drawn] == [f"loss, epoch {i}" for i in (1, 2, 3)]
     else:
-        assert (every, label) == (500, "step") and band is replicates.moving_losses
+        assert labels == [500, "step (4 examples each)", "loss (squared error)"]
+        assert band is replicates.moving_losses
         assert [figure.figure for figure in drawn] == [
             f"moving average, epoch {epoch}, batch {batch}"
             for epoch in (0, 1) for batch in range(499, 2500, 500)]
-    (_, features, labels), = [call[:3] for call in calls if call[0] == "scatter"]
+    *before, (_, features, labels) = [call[:3] for call in calls if call[0] == "scatter"]
     assert features is fresh.result.features and labels is fresh.result.labels
     # straight_dope's picture was published as pixels, and those are shown
     if notebook == "straight_dope":
         assert shown["published_scatter"] == charts.uri("png", published.scatter_png())
-    else:
-        assert not shown["published_scatter"]
+        assert before == []
+    else:  # of d2l's the points are at hand, which are those of its data
+        (_, features, labels), = before
+        assert features[:, 1] == pytest.approx(DATA[0], abs=1e-6)
+        assert labels == pytest.approx(DATA[1], abs=1e-6)
+        points = drawn_points(shown["published_scatter"])
+        apart = points - published.scatter_coordinates().astype("float64")
+        assert abs(apart - apart[0]).max() < 1e-5  # but for where it lies on its page
+
+
+DATA = draw(NOTEBOOKS["d2l"], 2)[0][0][:, 1], draw(NOTEBOOKS["d2l"], 2)[0][1]
+
+
+def drawn_points(uri):
+    """Where a picture in lines has its points."""
+    picture = ElementTree.fromstring(base64.b64decode(uri.partition(",")[2]))
+    points, = (group for group in picture.iter() if group.get("id") == "PathCollection_1")
+    return numpy.array([[point.get("x"), point.get("y")] for point in points.iter()
+                        if point.tag.endswith("use")], dtype="float64")
+
+
+def test_a_chart_is_drawn_on_nothing():
+    drawing = ElementTree.fromstring(base64.b64decode(charts.svg(charts.histogram(
+        numpy.arange(10.0), 3, "marked", "error")).partition(",")[2]))
+    for name in ("patch_1", "patch_2"):  # behind all, and behind the axes
+        group, = (group for group in drawing.iter() if group.get("id") == name)
+        assert re.search("fill: none|opacity: 0[;\"]", ElementTree.tostring(group).decode())

@@ -1,19 +1,23 @@
 """The reports: what was published is all in them, what differs is marked, and they stand alone."""
 import base64
+import io
 import json
 import os
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
+import matplotlib.image
 import numpy
 import pytest
 from chromium import chromium, needed
 from markdown_it import MarkdownIt
 from page import Page
 from scatter import INSIDE, PUBLISHED, inside_frame, overlap
+from selenium.webdriver.common.by import By
 
 from d2l_linreg import d2l, published, reproduce
 from d2l_linreg.cli import main
@@ -83,18 +87,52 @@ def test_the_page_says_that_the_orders_are_not_the_authors_own(html):
     assert "The recovered shuffles were found by search; they are not the authors&#39; own." in html
 
 
-def test_the_page_holds_every_published_figure_in_its_table(fresh, html):
-    page = Page(html)
-    cells = page.texts["td"]
-    names = [name for _, cell in CELLS for name in cell["figures"]]
-    assert [name for name in page.texts["th"] if name in names] == names and len(names) == 67
-    rows = [(f.published, f.reproduced, [] if f.percentile is None else [f"{f.percentile:.0f}"])
-            for f in fresh.figures]
-    for place, picture in zip((39, 68), fresh.pictures, strict=True):  # each below its notebook's
-        rows.insert(place, (f"{picture.published:,} {picture.unit}",
-                            f"{picture.identical:,} identical", []))
-    assert [(was, now, place.split()) for was, now, place in zip(
-        cells[::4], cells[1::4], cells[3::4], strict=True)] == rows
+def folded(page):
+    """Of each cell its line, whether it is open, and whether it is marked, and what it folds."""
+    return [(*map(str.split, Page("<p>" + line).texts["p"]), "open" in how, "bad" in how, inside)
+            for how, line, inside in re.findall(
+                "<details(.*?)>\\s*<summary>(.*?)</summary>(.*?)</details>", page, re.DOTALL)]
+
+
+def test_the_page_has_charts_first_and_then_a_line_a_cell_with_its_figures_folded(fresh, html):
+    assert re.findall('<section id="(.*?)"', html) == [
+        "data", "training", "errors", "cells", "environment"]
+    lines = folded(html)
+    assert [line for line, *_ in lines] == [
+        f"{cell['cell']} {len(cell['figures'])} of {len(cell['figures'])} identical"
+        f"{' (recovered shuffle)' if cell['recovered_shuffle'] else ''}".split()
+        for _, cell in CELLS]
+    assert not [line for line, is_open, bad, _ in lines if is_open or bad]
+    for (*_, inside), (_, cell) in zip(lines, CELLS, strict=True):
+        page = Page(inside)
+        assert page.outputs == [cell["text"]] * 2
+        assert [name for name in page.texts["th"] if name in cell["figures"]] == cell["figures"]
+    rows = [Page(row).texts["td"] for *_, inside in lines
+            for row in re.findall("<tr>(.*?)</tr>", inside, re.DOTALL) if "</td>" in row]
+    assert [(was, now, verdict, [text.strip() for text in place])
+            for was, now, verdict, *place in rows] == [
+        (f.published, f.reproduced, f.verdict,
+         [] if f.percentile is None else [f"{f.percentile:.0f}"]) for f in fresh.figures]
+    assert len(rows) == 67
+
+
+def test_a_cell_with_something_different_is_open_and_marked_and_no_other(fresh):
+    for number, opened in ((1, {"example": "2 of 3"}), (5, {"example": "2 of 3", "mini-batch":
+                                                            "26 of 30"})):
+        for line, is_open, bad, _ in folded(reports.to_html(altered(fresh, number)))[:3]:
+            assert is_open == bad == (line[0] in opened) == ("≠" in line)
+            assert not is_open or " ".join(line[1:]) == opened[line[0]] + " ≠ different"
+
+
+def test_a_cell_that_prints_other_words_is_open_and_says_so(fresh):
+    words = changed(fresh, lambda notebook: replace(notebook, cells=tuple(
+        replace(cell, reason="'b' is printed, not 'a'") if cell.cell == "batches" else cell
+        for cell in notebook.cells)))
+    opened = [(line, inside) for line, is_open, _, inside in folded(reports.to_html(words))
+              if is_open]
+    (line, inside), = opened
+    assert line == ["batches", "1", "of", "1", "≠", "different"]
+    assert "✗ 'b' is printed, not 'a'" in Page(inside).texts["p"]
 
 
 def test_the_page_marks_just_the_characters_that_differ(fresh):
@@ -103,7 +141,7 @@ def test_the_page_marks_just_the_characters_that_differ(fresh):
     assert was == "features: [2.2122<mark>0</mark>64 0.7740038] \nlabel: 6.000587\n"
     assert now == "features: [2.2122<mark>1</mark>64 0.7740038] \nlabel: 6.000587\n"
     assert Page(page).marked_outputs == ["0", "1"]
-    assert page.count("≠ different") == 1 and "Not reproduced." in page
+    assert page.count("≠ different") == 2 and "Not reproduced." in page  # of figure, of cell
 
 
 @pytest.mark.parametrize("one, other, in_one, in_other", [
@@ -122,14 +160,51 @@ def test_differences_of_two_texts(one, other, in_one, in_other):
 
 def test_the_page_refers_to_nothing_outside_and_runs_nothing(html):
     page = Page(html)
-    assert page.addresses and all(address.startswith(("data:", "#")) for address in page.addresses)
+    links = set(re.findall('<a href="(http.*?)"', html))
+    assert page.addresses and all(address.startswith(("data:", "#"))
+                                  for address in page.addresses if address not in links)
+    assert html.count("://") == len(links)
     assert not {"script", "iframe", "object", "embed", "base"} & set(page.tags)
-    assert "://" not in html and not re.search(r"url\(|@import", page.texts["style"][0])
-    assert len(page.images) == 3 + 2 + 6 and all(page.images)
+    assert not re.search(r"url\(|@import", page.texts["style"][0])
+    assert len(page.images) == 2 * 2 + 2 + 6 and all(page.images)
     for uri in page.images.values():
         picture = base64.b64decode(uri.partition(b",")[2])
         assert not re.search(b'href="(?!#)', picture)
     assert len(html.encode()) < 2e6
+
+
+def test_the_page_leads_to_both_originals_and_to_docs_that_there_are(html):
+    github = "https://github.com/"
+    assert re.findall('<a href="(http.*?)">(.*?)</a>', html) == [
+        (github + "d2l-ai/1day-notebooks/blob/376816e2cba5730770ffddf564de474ae86f80e6/"
+         "notebooks-1/3-linear-regression-scratch.ipynb",
+         "Linear Regression Implementation from Scratch"),
+        (github + "zackchase/mxnet-the-straight-dope/blob/a6691b7b/"
+         "P02-C01-linear-regression-scratch.ipynb", "Linear regression from scratch")]
+    named = re.findall("<code>(docs/.*?)</code>", html)
+    assert len(named) == 2 and all(Path(__file__).parents[1].joinpath(page).is_file()
+                                   for page in named)
+
+
+def captions(html):
+    return [" ".join(caption.split()) for caption in Page(html).texts["figcaption"]]
+
+
+def test_both_pictures_are_beside_the_published_ones_with_their_verdicts(fresh, html):
+    assert captions(html)[:4] == [
+        "d2l, published: the points where its file has them, on axes drawn now",
+        "d2l, reproduced: 2,000 of 2,000 coordinates identical", "straight_dope, published",
+        "straight_dope, reproduced: 72,478 of 72,478 pixels identical"]
+    first, second = fresh.notebooks
+    page = reports.to_html(replace(fresh, notebooks=(
+        replace(first, picture=replace(first.picture, identical=1998, different=(
+            "coordinates[5, 0] is 1.5, not 2.5", "coordinates[5, 1] is 3.5, not 4.5"))),
+        replace(second, picture=replace(second.picture, identical=0, reason="no canvas today")))))
+    assert captions(page)[1] == (
+        "d2l, reproduced: 1,998 of 2,000 coordinates identical: ≠ different coordinates[5, 0] is "
+        "1.5, not 2.5 coordinates[5, 1] is 3.5, not 4.5")
+    assert captions(page)[3] == ("straight_dope, reproduced: 0 of 72,478 pixels identical: "
+                                 "≠ different no canvas today")
 
 
 def test_the_page_shows_the_data_of_the_published_picture(html):
@@ -138,6 +213,10 @@ def test_the_page_shows_the_data_of_the_published_picture(html):
     now, was = inside_frame(base64.b64decode(ours.partition(b",")[2])), PUBLISHED[INSIDE]
     assert now.shape[:2] == was.shape[:2]
     assert overlap(now, was) > 0.99
+    # The topmost label, 25, which lies half a pixel above the axes: left of them, as published
+    whole = matplotlib.image.imread(io.BytesIO(base64.b64decode(ours.partition(b",")[2])))
+    assert [(picture[:20, :30, :3].min(axis=2) < 0.5).any() for picture in (whole, PUBLISHED)] == [
+        True, True]
 
 
 def test_the_histograms_name_the_published_errors_and_else_the_runs_own(fresh, html):
@@ -172,7 +251,7 @@ def test_a_training_curve_lies_over_the_band_of_the_replicates(fresh, notebook, 
     published_losses = numpy.array([float(figure.published) for figure in figures])
     (own,) = [own for own in fresh.notebooks if own.notebook == notebook]
     losses = getattr(own.replicates, name)
-    above, below = charts.curve(figures, losses, xs[0], "x").axes
+    above, below = charts.curve(figures, losses, xs[0], "x", "y").axes
     assert above.get_yscale() == "log"
     ordered = numpy.sort(losses, axis=0)
     for axes, unit in ((above, 1), (below, numpy.median(losses, axis=0))):
@@ -227,9 +306,9 @@ def test_a_run_that_raises_and_asks_for_no_replicates_has_all_its_reports(monkey
     faulty = reproduce("d2l", runs=0)
     page = reports.to_html(faulty)
     assert "✗ RuntimeError: no step today" in page
-    assert "so there is no joint verdict" in page and "so there is no band" in page
-    assert "so there are no histograms" in page and "so there is no picture of its data" in page
-    assert len(Page(page).images) == 1  # the published points
+    assert page.count("so there are no other shuffles to compare\nwith") == 1
+    assert "so there is no picture of its data" in page and 'id="errors"' not in page
+    assert len(Page(page).images) == 2  # the published data and the published losses
     assert reports.to_markdown(faulty).count("RuntimeError: no step today") == 1
     assert len(ElementTree.fromstring(reports.to_junit(faulty)).findall(".//failure")) == 6 + 1
 
@@ -262,9 +341,12 @@ def test_junit_counts_its_cases_and_failures(fresh, number):
         assert int(suite.get("failures")) == len(suite.findall(".//failure"))
 
 
-def test_junit_names_mxnets_version(fresh):
+def test_junit_tells_on_what_it_ran_and_what_was_searched_for(fresh):
     for suite in junit(fresh):
-        assert suite.find("properties/property[@name='mxnet']").get("value") == fresh.mxnet
+        told = {each.get("name"): each.get("value") for each in suite.iter("property")}
+        shuffle = told.pop("recovered shuffle")
+        assert shuffle.startswith("Found by search; not the authors' own")
+        assert told == fresh.environment and told["mxnet"] == fresh.mxnet
 
 
 TOLD = {"device": "gpu(7)", "BLAS kernel": "Kernel 8", "CPU": "has 9 registers", "logf": "of 1999"}
@@ -346,7 +428,7 @@ def test_the_command_writes_every_report_and_exits_as_without(different, tmp_pat
     assert len(json.loads(written["json"])["figures"]) == 39
     assert ElementTree.fromstring(written["junit"]).get("failures") == str(different)
     assert written["markdown"].count("| different |") == different
-    assert written["html"].count("≠ different") == different
+    assert written["html"].count("≠ different") == 2 * different  # the figure's and its cell's
 
 
 def test_without_jinja2_the_page_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
@@ -382,15 +464,22 @@ def browser(tmp_path_factory):
         yield browser
 
 
+def emulate(browser, colours, medium="screen"):
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium, "features": [
+        {"name": "prefers-color-scheme", "value": colours}]})
+
+
 @pytest.fixture(scope="module", params=[
-    (make, width) for make in (lambda run: run, failed) for width in (390, 1280)])
+    (lambda run: run, 360, "dark"), (lambda run: run, 1280, "light"),
+    (failed, 360, "light"), (failed, 1280, "dark")])
 def shown(request, fresh, browser, tmp_path_factory):
     """A page in Chromium: that, its width, the page's address, and all that it asked for."""
-    make, width = request.param
+    make, width, colours = request.param
     path = tmp_path_factory.mktemp("shown") / "report.html"
     path.write_text(reports.to_html(make(fresh)), encoding="utf-8")
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 390})
+        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 360})
+    emulate(browser, colours)
     browser.get_log("performance")
     browser.get(path.as_uri())
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
@@ -401,8 +490,14 @@ def shown(request, fresh, browser, tmp_path_factory):
 
 @needed
 def test_in_chromium_the_page_fits(shown):
+    """With all cells open, too."""
     browser, width, _, _ = shown
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    for opened in range(2):
+        needs, has, cells = browser.execute_script("""
+            const cells = document.querySelectorAll("details");
+            if (arguments[0]) cells.forEach(cell => cell.open = true);
+            return [document.scrollingElement.scrollWidth, innerWidth, cells.length];""", opened)
+        assert needs <= has == width and cells == len(CELLS)
 
 
 @needed
@@ -432,3 +527,64 @@ def test_in_chromium_the_page_shows_the_published_texts_as_they_are(shown):
     outputs = shown[0].execute_script(
         "return Array.from(document.querySelectorAll('pre')).map(pre => pre.textContent)")
     assert [text for text in outputs if text not in {cell["text"] for _, cell in CELLS}] == []
+
+
+TEXTS = """
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => colour.slice(0, 3).map(part => part / 255).map(
+        part => part > 0.04045 ? ((part + 0.055) / 1.055) ** 2.4 : part / 12.92).reduce(
+        (sum, part, i) => sum + [0.2126, 0.7152, 0.0722][i] * part, 0);
+    const behind = element => {
+        const colour = numbers(getComputedStyle(element).backgroundColor);
+        return colour[3] === 0 ? behind(element.parentElement) : colour;
+    };
+    const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode, element = text.parentElement;
+        if (!text.data.trim() || !element.checkVisibility()) continue;
+        const lights = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
+        found.push([(Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05), text.data]);
+    }
+    return found;
+"""
+
+
+@needed
+def test_in_chromium_every_text_can_be_read(shown):
+    """By the Web Content Accessibility Guidelines' ratio for AA, whatever colours are preferred."""
+    texts = shown[0].execute_script(TEXTS)
+    assert len(texts) > 60 and [text for text in texts if text[0] < 4.5] == []
+
+
+def light(colours):
+    linear = numpy.where(colours > 0.04045, ((colours + 0.055) / 1.055)**2.4, colours / 12.92)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@needed
+def test_in_chromium_the_charts_can_be_read(shown):
+    """At their left, where the labels of an axis are, on the page itself or on a white plate."""
+    browser = shown[0]
+    page = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    page = numpy.array(re.findall(r"\d+", page), "float64") / 255
+    for picture in browser.find_elements(By.TAG_NAME, "img"):
+        pixels = matplotlib.image.imread(io.BytesIO(picture.screenshot_as_png))[..., :3]
+        behind = page if picture.get_attribute("class") == "chart" else numpy.ones(3)
+        assert pixels[2, 2] == pytest.approx(behind, abs=0.01)
+        lights = light(pixels[:, 2:pixels.shape[1] // 8].reshape(-1, 3))
+        ends = numpy.sort([light(behind), lights[abs(lights - light(behind)).argmax()]]) + 0.05
+        assert ends[1] / ends[0] > 4.5, picture.get_attribute("alt")
+
+
+@needed
+def test_on_paper_every_cell_is_open_and_the_page_is_light(shown):
+    browser, _, address, _ = shown
+    browser.get(address)  # folded again
+    count = "return [...document.querySelectorAll('td')].filter(td => td.checkVisibility()).length"
+    whole = 3 * 67 + 16  # of the training figures a percentile, too
+    assert browser.execute_script(count) < whole
+    emulate(browser, "dark", "print")
+    assert browser.execute_script(count) == whole
+    assert browser.execute_script(
+        "return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert [text for text in browser.execute_script(TEXTS) if text[0] < 4.5] == []

@@ -94,7 +94,7 @@ def rows(form, report):
         found = {}
         for notebook, table in re.findall("<caption>(.*?):.*?<tbody>(.*?)</tbody>", report, re.S):
             for bad, row in re.findall("<tr( class=\"bad\")?>(.*?)</tr>", table, re.DOTALL):
-                (name,), (was, now, verdict, _) = map(Page(row).texts.get, ("th", "td"))
+                (name,), (was, now, verdict, *_) = map(Page(row).texts.get, ("th", "td"))
                 found[notebook, name] = (was, now, "different" in verdict)
                 assert bool(bad) == ("different" in verdict)
         return without_pictures(found)

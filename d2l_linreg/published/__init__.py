@@ -34,10 +34,11 @@ def document(notebook: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `title`, `document`, `shuffle`, `minibatch_rows` (which examples its printed
-        mini-batch holds), `scatter` (how its data are drawn), `picture` (in which unit its
-        published picture is compared, and in points its size and, from its left and its lower
-        edge, the place of its axes' frame) and `cells`: for each cell with
+        `title`, `document`, `original` (its address), `shuffle`, `minibatch_rows` (which examples
+        its printed mini-batch holds), `scatter` (how its data are drawn), `picture` (in which unit
+        its published picture is compared, and in points its size and its axes' frame: place from
+        its left and its lower edge, width, height), `scatter_axes` (the ranges of x and y that
+        the matplotlib of then chose for it) and `cells`: for each cell with
         text output its name, its `text`, whether that hangs on a `recovered_shuffle`, and the
         names of the `figures` in it.
     """
@@ -59,11 +60,27 @@ def scatter_coordinates() -> "numpy.ndarray":
     return numpy.loadtxt(io.BytesIO(_read("d2l", ".csv")), dtype=str, delimiter=",", skiprows=1)
 
 
+def scatter_points() -> "numpy.ndarray":
+    """The same points in the data's units, as far as six decimals tell.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (1000, 2)
+    """
+    import numpy
+
+    picture, axes = document("d2l")["picture"], document("d2l")["scatter_axes"]
+    (x0, x1, y0, y1), (left, bottom, width, height) = axes, picture["frame"]
+    x, y = scatter_coordinates().astype("float64").T
+    return numpy.column_stack([x0 + (x - left) / width * (x1 - x0),
+                               y0 + (picture["size"][1] - y - bottom) / height * (y1 - y0)])
+
+
 def scatter_png() -> bytes:
     """The scatter plot that the Straight Dope notebook published.
 
     matplotlib 2.0.2 draws the reproduced data to the same picture, in each of its 380 x 253
-    pixels; `document("straight_dope")["scatter_axes"]` holds the axes' ranges that it chose.
+    pixels.
 
     Returns
     -------

@@ -37,15 +37,16 @@ def png(drawing: Figure) -> str:
 
 
 def svg(drawing: Figure) -> str:
-    """The URI of a matplotlib.figure.Figure as lines."""
+    """The URI of a matplotlib.figure.Figure as lines, on whatever a page has behind it."""
     file = io.BytesIO()
-    drawing.savefig(file, format="svg", metadata={"Date": None})
+    drawing.savefig(file, format="svg", metadata={"Date": None}, bbox_inches="tight",
+                    transparent=True)
     return uri("svg+xml", file.getvalue())
 
 
 def scatter(features: numpy.ndarray, labels: numpy.ndarray,
             figsize: tuple[float, float] | None = None,
-            size: float | None = None, scale: float = 1) -> Figure:
+            size: float | None = None) -> Figure:
     """The labels over the second feature, drawn as the notebook drew them.
 
     Parameters
@@ -56,8 +57,6 @@ def scatter(features: numpy.ndarray, labels: numpy.ndarray,
         Inches; by default Jupyter's of then.
     size : float, optional
         Of a point; by default matplotlib's.
-    scale : float, default 1
-        How many times as large as then.
 
     Returns
     -------
@@ -66,12 +65,11 @@ def scatter(features: numpy.ndarray, labels: numpy.ndarray,
     with pictures_of_then():
         drawing = Figure(figsize)
         drawing.subplots().scatter(features[:, 1], labels, size)
-    drawing.set_dpi(scale * drawing.dpi)
     return drawing
 
 
 def curve(figures: Sequence[printed.Figure], losses: numpy.ndarray | None, every: int,
-          xlabel: str) -> Figure:
+          xlabel: str, ylabel: str) -> Figure:
     """A loss over the time of training: published, reproduced, and the band of the replicates.
 
     Below it the same divided by the replicates' median, for the band is narrow.
@@ -84,7 +82,7 @@ def curve(figures: Sequence[printed.Figure], losses: numpy.ndarray | None, every
         Of the replicates.
     every : int
         What lies between two figures, in units of `xlabel`.
-    xlabel : str
+    xlabel, ylabel : str
 
     Returns
     -------
@@ -106,7 +104,7 @@ def curve(figures: Sequence[printed.Figure], losses: numpy.ndarray | None, every
         axes.plot(time, numpy.divide(published, unit), "o", color="black", fillstyle="none",
                   label="published")
         axes.set_xticks(time[::-(-len(time) // 5) or 1])
-    panels[0].set(yscale="log", ylabel="loss")
+    panels[0].set(yscale="log", ylabel=ylabel)
     panels[0].legend()
     if losses is not None:
         panels[1].set_ylabel("loss / replicates' median")

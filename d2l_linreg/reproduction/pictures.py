@@ -91,9 +91,9 @@ def _drawn(own: Notebook, file_format: str) -> bytes:
     """The file of the picture."""
     document, (features, labels) = published.document(own.name), draw(own, 2)[0]
     with style.context("default"):
-        drawing = scatter(features, labels, **dict(document["scatter"], scale=1))
+        drawing = scatter(features, labels, **document["scatter"])
         (axes,), file = drawing.axes, io.BytesIO()
-        left, bottom = document["picture"]["frame"]
+        left, bottom, _, _ = document["picture"]["frame"]
         page = Bbox.from_bounds(axes.bbox.x0 - left, axes.bbox.y0 - bottom,
                                 *document["picture"]["size"])
         drawing.savefig(file, format=file_format, dpi=drawing.dpi,

@@ -11,10 +11,13 @@ from xml.etree import ElementTree
 from matplotlib import style
 
 from .. import published
+from ..compat.pictures import pictures_of_then
 from ..settings import NOTEBOOKS
+from ..training.result import TrainResult
 from . import charts
+from .cells import by_cell
 from .figures import DIFFERENT, Figure
-from .monte_carlo import ALPHA, ORDINARY, false_alarm_rate
+from .monte_carlo import ORDINARY
 from .reproduce import NotebookReproduction, Reproduction
 
 if TYPE_CHECKING:
@@ -70,14 +73,16 @@ def to_html(reproduction: Reproduction) -> str:
     with style.context(["default", {"svg.hashsalt": "d2l_linreg"}]):
         return _printable(page_template().render(
             reproduction=reproduction, differences=differences,
-            time=time.strftime("%Y-%m-%d %H:%M", time.gmtime()), band=charts.BAND, alpha=ALPHA,
-            false_alarm_rate=false_alarm_rate, notebooks=list(map(_shown, reproduction.notebooks))))
+            time=time.strftime("%Y-%m-%d %H:%M", time.gmtime()), band=charts.BAND,
+            notebooks=list(map(_shown, reproduction.notebooks))))
 
 
 def to_junit(reproduction: Reproduction) -> str:
     """JUnit's XML: a suite for each notebook, a case for each figure, picture and joint verdict.
 
     A cell that fails, or prints other words, has a case, too, and so has a wrong number of figures.
+    The properties of a suite are the environment, and that the recovered shuffle was found by
+    search.
 
     Parameters
     ----------
@@ -94,7 +99,8 @@ def to_junit(reproduction: Reproduction) -> str:
         suite = ElementTree.SubElement(suites, "testsuite", name=name, errors="0", skipped="0",
                                        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()))
         properties = ElementTree.SubElement(suite, "properties")
-        for key, value in reproduction.environment.items():
+        for key, value in (*reproduction.environment.items(),
+                           ("recovered shuffle", published.document(name)["shuffle"])):
             ElementTree.SubElement(properties, "property", name=key, value=value)
         cases = [(figure.figure, figure.verdict != DIFFERENT, _told(figure))
                  for figure in fresh.figures]
@@ -211,16 +217,33 @@ def _shown(fresh: NotebookReproduction) -> dict[str, Any]:
         # over the published losses, if none is lost
         if fresh.miscounted is None:
             band = replicates.moving_losses if own.averages_every else replicates.epoch_losses
+    published_scatter, scatter = _scatters(document, result)
     return dict(
-        document, name=own.name, figures=fresh.figures, cells=fresh.cells, joint=fresh.joint,
-        picture=fresh.picture,
+        document, name=own.name, cells=by_cell(fresh.cells, fresh.figures), joint=fresh.joint,
+        picture=fresh.picture, published_scatter=published_scatter, scatter=scatter,
         averages_every=own.averages_every, marked=marked, histograms=histograms,
-        scatter=result and charts.png(charts.scatter(
-            result.features, result.labels, **document["scatter"])),
-        published_scatter=("scatter_axes" in document
-                           and charts.uri("png", published.scatter_png())),
-        curve=charts.svg(charts.curve(losses, band, own.averages_every or 1,
-                                      "step" if own.averages_every else "epoch")))
+        curve=charts.svg(charts.curve(
+            losses, band, own.averages_every or 1,
+            f"step ({own.settings.batch_size} examples each)" if own.averages_every else
+            f"epoch ({own.num_examples:,} examples each)",
+            f"loss ({'half the ' if own.loss_factor < 1 else ''}squared error)")))
+
+
+def _scatters(document: dict[str, Any], result: TrainResult | None) -> tuple[str, str | None]:
+    """The published scatter plot and the reproduced one, in the format in which it was published.
+
+    Of one published as lines its points alone are at hand: they are drawn anew.
+    """
+    def drawn(features: Any, labels: Any) -> str:
+        return as_published(charts.scatter(features, labels, **document["scatter"]))
+
+    with pictures_of_then():
+        if document["picture"]["unit"] == "pixels":
+            as_published, was = charts.png, charts.uri("png", published.scatter_png())
+        else:
+            as_published, points = charts.svg, published.scatter_points()
+            was = drawn(points[:, [0, 0]], points[:, 1])
+        return was, None if result is None else drawn(result.features, result.labels)
 
 
 def _escaped(text: str) -> str:

@@ -652,9 +652,10 @@ FAULTS = [Fault(*fault) for fault in (
      "band = replicates.moving_losses if own.averages_every else replicates.epoch_losses",
      "band = replicates.epoch_losses"),
     ("steps are called epochs", "reproduction/reports.py",
-     '"step" if own.averages_every else "epoch"', '"epoch" if own.averages_every else "step"'),
+     'if own.averages_every else\n            f"epoch',
+     'if not own.averages_every else\n            f"epoch'),
     ("moving averages lie a step apart", "reproduction/reports.py",
-     "charts.curve(losses, band, own.averages_every or 1,", "charts.curve(losses, band, 1,"),
+     "losses, band, own.averages_every or 1,", "losses, band, 1,"),
     ("a published picture is drawn afresh", "reproduction/reports.py",
      'charts.uri("png", published.scatter_png())',
      "charts.png(charts.scatter(\n"
