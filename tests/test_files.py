@@ -413,6 +413,14 @@ def test_a_checkpoint_to_which_nothing_was_written_goes(tmp_path):
     assert tree(tmp_path) == {}
 
 
+def test_what_someone_put_in_an_empty_checkpoints_place_stays(tmp_path):
+    held = Exclusive("it", str(tmp_path / "checkpoint"))
+    (tmp_path / "copy").write_bytes(b"good")
+    os.replace(tmp_path / "copy", tmp_path / "checkpoint")
+    held.close()
+    assert tree(tmp_path) == {"checkpoint": b"good"}
+
+
 def test_a_lock_is_never_two_writers_however_they_come_and_go(tmp_path):
     path, owners, both = str(tmp_path / "checkpoint"), [], []
 
