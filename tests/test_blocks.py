@@ -12,13 +12,14 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import blocks
 import matplotlib
 import numpy
 import pytest
 from blocks import ROWS, changed, everything, first_row, interrupted
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -31,6 +32,7 @@ from hypothesis.stateful import (
 from processes import environ
 
 from d2l_linreg import as_published, published, reproduce
+from d2l_linreg.compat.blocks import block, replaced
 from d2l_linreg.compat.mxnet import mx
 from d2l_linreg.compat.pictures import pictures_of_then
 
@@ -106,8 +108,10 @@ def test_a_second_task_is_refused_and_both_may_one_after_the_other():
         started, leave = asyncio.Event(), asyncio.Event()
         first = asyncio.create_task(use("d2l", started, leave), name="the first")
         await started.wait()
+        at_once = asyncio.Event()
+        at_once.set()
         with pytest.raises(RuntimeError, match=r"the task 'the first' .*as_published\('d2l'\)"):
-            await use("2017", asyncio.Event(), leave)
+            await use("2017", asyncio.Event(), at_once)
         leave.set()
         await first
         await use("2017", started, leave)
@@ -137,14 +141,17 @@ def test_what_a_thread_or_task_that_ended_left_entered_is_nobodys(as_before):
     scope.__exit__(None, None, None)
     assert changed(as_before) == []
 
-    async def enter():
-        as_task.__enter__()
+    async def enter(scope):
+        scope.__enter__()
+        return asyncio.current_task()
 
-    as_task = as_published("d2l")
-    asyncio.run(enter())
-    with as_published("2020"):
-        assert first_row("2020") == ROWS["2020"][2]
-    as_task.__exit__(None, None, None)
+    for keep in (1, 0):  # someone, or nobody, keeps the task itself
+        scope = as_published("d2l")
+        kept = [asyncio.run(enter(scope))][:keep]
+        with as_published("2020"):
+            assert first_row("2020") == ROWS["2020"][2]
+        scope.__exit__(None, None, None)
+        assert len(kept) == keep and changed(as_before) == []
 
 
 def test_reports_pictures_are_under_the_same_rule():
@@ -154,6 +161,31 @@ def test_reports_pictures_are_under_the_same_rule():
 
 
 # Any order
+
+NAMES = st.sampled_from("xyz")
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.dictionaries(NAMES, st.none()), st.data(),
+       st.lists(st.lists(st.tuples(NAMES, st.integers())), min_size=1, max_size=4))
+def test_what_blocks_replace_however_often_is_put_back(there, data, changes):
+    owner = SimpleNamespace(**there)
+
+    @block
+    def replacing(pairs):
+        for name, value in pairs:
+            yield from replaced(owner, name, value)
+
+    scopes = list(map(replacing, changes))
+    for scope in scopes:
+        scope.__enter__()
+    on = list(range(len(scopes)))
+    for number in data.draw(st.permutations(on)):
+        scopes[number].__exit__(None, None, None)
+        on.remove(number)
+        still = changes[:max(on, default=-1) + 1]
+        assert vars(owner) == {**there, **dict(sum(still, []))}
+
 
 @pytest.mark.parametrize("leave", ["close", "drop", "throw", "in another thread", "collected"])
 def test_generators_may_be_left_in_any_order_and_any_way(leave, as_before):

@@ -150,7 +150,9 @@ def test_a_link_stays_and_the_file_that_it_leads_to_is_written(links, there, wri
     assert len(list(tmp_path.rglob("*"))) == links + 2
 
 
-def test_it_is_on_the_disk_whole_before_it_takes_the_old_ones_place(write, tmp_path, monkeypatch):
+@pytest.mark.parametrize("size", [1, 100_000], ids=["within a buffer", "beyond it"])
+def test_it_is_on_the_disk_whole_before_it_takes_the_old_ones_place(
+        size, write, tmp_path, monkeypatch):
     path, synced, placed = tmp_path / "x", {}, []
     fsync, replace = os.fsync, os.replace
 
@@ -161,8 +163,8 @@ def test_it_is_on_the_disk_whole_before_it_takes_the_old_ones_place(write, tmp_p
     monkeypatch.setattr(os, "fsync", note)
     monkeypatch.setattr(os, "replace", lambda source, target: (
         placed.append(os.stat(source).st_ino), replace(source, target)))
-    write(str(path), b"n" * 100000)
-    assert synced == {placed[0]: 100000}
+    write(str(path), b"n" * size)
+    assert synced == {placed[0]: size}
 
 
 def test_text_goes_in_utf_8_and_what_has_no_place_there_as_an_escape(tmp_path):
@@ -202,6 +204,12 @@ def refused(tmp_path):
             return str(tmp_path / ("n" * 256))
         elif kind == "a loop of links":
             path.symlink_to(path)
+        elif kind == "a folder that takes no file":
+            if ROOT:  # who may write into any other
+                path = Path("/proc/self/x")
+            else:
+                path = tmp_path / "no" / "x"
+                path.parent.mkdir(0o555)
         elif kind == "a NUL":
             return str(path) + "\0"
         elif kind == "immutable":
@@ -226,7 +234,7 @@ def refused(tmp_path):
 
 KINDS = ["read-only", "a folder", "a pipe", "a socket", "no folder", "below a file",
          "a name that ends in a slash", "no name", "too long a name", "a loop of links", "a NUL",
-         "immutable", "mounted"]
+         "a folder that takes no file", "immutable", "mounted"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -387,13 +395,13 @@ def test_a_last_checkpoint_that_fails_is_kept_and_training_goes_on_from_it(tmp_p
 def test_a_checkpoint_has_one_writer_at_a_time(tmp_path):
     path = str(tmp_path / "checkpoint")
     for _ in range(3):
-        held = Exclusive("it", path)
-        for content in (b"", b"1", b"22"):
-            with pytest.raises(ArgumentError, match="it is in use by another process"):
-                Exclusive("it", path)
-            held.write(content + b"x")
-            assert Path(path).read_bytes() == content + b"x"
-        held.close()
+        with ThreadPoolExecutor(1) as pool, contextlib.closing(Exclusive("it", path)) as held:
+            for content in (b"", b"1", b"22"):
+                refused = pool.submit(Exclusive, "it", path).exception(10)  # which waits for no one
+                assert isinstance(refused, ArgumentError)
+                assert str(refused).startswith("it is in use by another process; ")
+                held.write(content + b"x")
+                assert Path(path).read_bytes() == content + b"x"
     Exclusive("it", path).close()
     assert Path(path).read_bytes() == b"22x"
 
@@ -403,6 +411,14 @@ def test_a_checkpoint_to_which_nothing_was_written_goes(tmp_path):
     with pytest.raises(ArithmeticError):
         train(ctx="cpu", learning_rate=1e10, checkpoint=str(tmp_path / "checkpoint"))
     assert tree(tmp_path) == {}
+
+
+def test_what_someone_put_in_an_empty_checkpoints_place_stays(tmp_path):
+    held = Exclusive("it", str(tmp_path / "checkpoint"))
+    (tmp_path / "copy").write_bytes(b"good")
+    os.replace(tmp_path / "copy", tmp_path / "checkpoint")
+    held.close()
+    assert tree(tmp_path) == {"checkpoint": b"good"}
 
 
 def test_a_lock_is_never_two_writers_however_they_come_and_go(tmp_path):
