@@ -1,4 +1,4 @@
-"""Our notebooks: what they teach is the package's, and a real Jupyter kernel prints what they hold."""
+"""Our notebooks: they teach what the package does, and a real kernel prints what is in them."""
 import ast
 import base64
 import importlib
