@@ -34,6 +34,8 @@ ENDS = ("3.10", "3.15")
 NUMPYS = ("newest", "oldest")
 OWN = "1.9.1"  # what the package brings; others are installed beside it, and taken in its place
 MXNETS = ("1.7.0.post2", "1.8.0.post0", "1.9.0", OWN, "2.0.0b1")
+with open(os.path.join(ROOT, ".binder", "runtime.txt"), encoding="utf-8") as _file:
+    BINDER = _file.read().strip().removeprefix("python-")
 COLAB = ("jax", "matplotlib", "numpy>=2", "pandas", "scikit-learn")
 
 # Each setting's environment, and what the process then says, which shows that it took effect.
@@ -325,6 +327,16 @@ def style(session):
     session.chdir(ROOT)
     session.run("ruff", "check")
     session.run("mypy")
+
+
+@nox.session(python=BINDER, tags=["ci"])
+def binder(session):
+    """What mybinder.org makes of .binder, where both notebooks then run."""
+    session.chdir(ROOT)
+    session.install("--requirement", os.path.join(".binder", "requirements.txt"))
+    session.run(os.path.join(".binder", "postBuild"), external=True)
+    for name in ("d2l", "straight_dope"):
+        session.run("jupyter", "execute", os.path.join("notebooks", name + ".ipynb"))
 
 
 @nox.session(tags=["ci"])

@@ -167,6 +167,37 @@ def as_float32(name: str, value: Any) -> Any:
     return numbers
 
 
+def as_truth(w: Any, b: Any, num_examples: Any) -> tuple[Any, Any, int]:
+    """Read true parameters, and how many examples are to be drawn from them.
+
+    Parameters
+    ----------
+    w : array_like of float, shape (num_features,) or (num_features, num_outputs)
+    b : float or array_like, shape () or (num_outputs,)
+    num_examples : int
+
+    Returns
+    -------
+    w, b : numpy.ndarray of float32
+    num_examples : int
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not as above.
+    """
+    num_examples = as_integer("num_examples", num_examples, 1)
+    w, b = as_float32("w", w), as_float32("b", b)
+    if w.ndim not in (1, 2) or w.size == 0:
+        raise ArgumentError(f"w is of shape {w.shape}; it must be (num_features,) or "
+                            "(num_features, num_outputs), with at least one of each")
+    shape = (num_examples, *w.shape[1:])
+    if b.size != 1 and b.shape != w.shape[1:] or b.ndim > len(shape):
+        raise ArgumentError(f"b is of shape {b.shape}, which would make labels of shape {shape} "
+                            "others; give one number, or one for each column of w")
+    return w, b, num_examples
+
+
 def check_batches(batch_size: Any, features: Sized, labels: Sized,
                   order: Sequence[int] | None) -> None:
     """See that examples can be dealt into batches of that size, in that order.
@@ -195,3 +226,42 @@ def check_batches(batch_size: Any, features: Sized, labels: Sized,
             raise ArgumentError(f"order is of shape {rows.shape} and type {rows.dtype}; it must be "
                                 f"integers, in one dimension, from 0 to {len(features) - 1}, the "
                                 "last row")
+
+
+def _each(arrays: Any) -> list[Any]:
+    """The arrays that someone gives an iterator: none, one, or a list or dict of them."""
+    if isinstance(arrays, dict):
+        return list(arrays.values())
+    return arrays if isinstance(arrays, list) else [] if arrays is None else [arrays]
+
+
+def check_iterator(data: Any, label: Any, batch_size: Any, last_batch_handle: Any,
+                   order: Sequence[int] | None) -> int:
+    """See that an iterator can deal examples into batches, in that order.
+
+    Parameters
+    ----------
+    data, label : array, list or dict of such, or None
+    batch_size : int
+    last_batch_handle : {"pad", "discard", "roll_over"}
+    order : sequence of int, optional
+
+    Returns
+    -------
+    int
+        How many examples there are.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not as above.
+    """
+    one_of("last_batch_handle", last_batch_handle, ("pad", "discard", "roll_over"))
+    arrays = [*_each(data), *_each(label)]
+    for array in arrays:
+        check_batches(batch_size, arrays[0], array, order)
+    num_examples = len(arrays[0]) if arrays else 0
+    if batch_size > num_examples:
+        raise ArgumentError(f"batch_size is {batch_size}, but there are {num_examples} "
+                            "examples; a batch needs as many")
+    return num_examples

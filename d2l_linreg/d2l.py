@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .arguments import as_float32, as_integer, check_batches
+from .arguments import as_integer, as_truth, check_batches
 from .compat.mxnet import mx
 from .compat.streams import stream
-from .errors import ArgumentError
 
 np = mx.np
 
@@ -45,17 +44,9 @@ def synthetic_data(w: Any, b: Any, num_examples: int) -> tuple[mx.np.ndarray, mx
     ArgumentError
         If an argument is not as above.
     """
-    num_examples = as_integer("num_examples", num_examples, 1)
-    w, b = as_float32("w", w), as_float32("b", b)
-    if w.ndim not in (1, 2) or w.size == 0:
-        raise ArgumentError(f"w is of shape {w.shape}; it must be (num_features,) or "
-                            "(num_features, num_outputs), with at least one of each")
-    shape = (num_examples, *w.shape[1:])
-    if b.size != 1 and b.shape != w.shape[1:] or b.ndim > len(shape):
-        raise ArgumentError(f"b is of shape {b.shape}, which would make labels of shape {shape} "
-                            "others; give one number, or one for each column of w")
+    w, b, num_examples = as_truth(w, b, num_examples)
     features = stream("np").normal((num_examples, len(w)))
-    noise = stream("np").normal(shape, scale=0.01)
+    noise = stream("np").normal((num_examples, *w.shape[1:]), scale=0.01)
     # Rounded to float32 once, as by a fused multiply-add, whatever the CPU has.
     labels = (features.astype("float64") @ w.astype("float64")).astype("float32")
     return np.array(features), np.array(labels + b + noise)
@@ -111,8 +102,8 @@ def init_params(num_features: int = 2) -> tuple[mx.np.ndarray, mx.np.ndarray]:
     b : mxnet.np.ndarray, shape (1,)
         Zero.
     """
-    shape = as_integer("num_features", num_features, 1), 1
-    w = np.array(stream("np").normal(shape, scale=0.01))
+    num_features = as_integer("num_features", num_features, 1)
+    w = np.array(stream("np").normal((num_features, 1), scale=0.01))
     b = np.zeros(1)
     w.attach_grad()
     b.attach_grad()
@@ -171,12 +162,15 @@ def sgd(params: Iterable[mx.np.ndarray], lr: float, batch_size: int) -> None:
         param[:] = param - lr * param.grad / batch_size
 
 
+FORMATS = ("svg", "png")  # Jupyter shows SVG only in a notebook that is trusted
+
+
 def use_svg_display() -> None:
-    """Have Jupyter show figures as SVG; outside Jupyter, do nothing."""
+    """Have Jupyter show figures as SVG, and keep a PNG; outside Jupyter, do nothing."""
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats("svg")
+        set_matplotlib_formats(*FORMATS)
 
 
 def set_figsize(figsize: tuple[float, float] = (3.5, 2.5)) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy
 
-from .arguments import as_integer, check_batches, one_of
+from .arguments import as_integer, check_iterator
 from .compat.mxnet import mx
 from .compat.printing import str_of_2017
 from .compat.streams import stream
-from .errors import ArgumentError
 
 nd = mx.nd
 
@@ -38,11 +37,21 @@ def synthetic_data(num_examples: int = 10000) -> tuple[mx.nd.NDArray, mx.nd.NDAr
     num_examples = as_integer("num_examples", num_examples, 1)
     X = stream("nd").normal((num_examples, 2))
     noise = numpy.float32(0.01) * stream("nd").normal((num_examples,))
-    return nd.array(X), nd.array(_labels(X[:, 0], X[:, 1]) + noise)
+    return nd.array(X), nd.array(noiseless(X[:, 0], X[:, 1]) + noise)
 
 
-def _labels(x0: mx.nd.NDArray, x1: mx.nd.NDArray) -> mx.nd.NDArray:
-    """What the data's labels are but for noise."""
+def noiseless(x0: mx.nd.NDArray, x1: mx.nd.NDArray) -> mx.nd.NDArray:
+    """What the data's labels are but for noise.
+
+    Parameters
+    ----------
+    x0, x1 : mxnet.nd.NDArray
+        The features.
+
+    Returns
+    -------
+    mxnet.nd.NDArray, shape of x0
+    """
     return TRUE_W[0] * x0 + TRUE_W[1] * x1 + TRUE_B
 
 
@@ -75,34 +84,31 @@ class NDArrayIter(mx.io.NDArrayIter):
     def __init__(self, data: Any, label: Any = None, batch_size: int = 1, shuffle: bool = True,
                  last_batch_handle: str = "pad", data_name: str = "data",
                  label_name: str = "softmax_label", *, order: Sequence[int] | None = None) -> None:
-        one_of("last_batch_handle", last_batch_handle, ("pad", "discard", "roll_over"))
-        arrays = [*_each(data), *_each(label)]
-        for array in arrays:
-            check_batches(batch_size, arrays[0], array, order)
-        num_examples = len(arrays[0]) if arrays else 0
-        if batch_size > num_examples:
-            raise ArgumentError(f"batch_size is {batch_size}, but there are {num_examples} "
-                                "examples; a batch needs as many")
+        num_examples = check_iterator(data, label, batch_size, last_batch_handle, order)
         if order is None and shuffle:
             order = numpy.random.permutation(num_examples).tolist()
         if order is not None:
-            data, label = (_in_order(arrays, order) for arrays in (data, label))
+            data, label = in_order(data, order), in_order(label, order)
         super().__init__(data, label, batch_size, False, last_batch_handle, data_name, label_name)
 
 
-def _each(arrays: Any) -> list[Any]:
-    """The arrays that someone gives an iterator: none, one, or a list or dict of them."""
-    if isinstance(arrays, dict):
-        return list(arrays.values())
-    return arrays if isinstance(arrays, list) else [] if arrays is None else [arrays]
+def in_order(arrays: Any, order: Sequence[int]) -> Any:
+    """The same arrays, with these of their rows.
 
+    Parameters
+    ----------
+    arrays : array_like, or list or dict of such, or None
+    order : sequence of int
+        Rows.
 
-def _in_order(arrays: Any, order: Sequence[int]) -> Any:
-    """The same arrays, with these of their rows."""
+    Returns
+    -------
+    mxnet.nd.NDArray, or list or dict of such, or None
+    """
     if isinstance(arrays, dict):
-        return {name: _in_order(array, order) for name, array in arrays.items()}
+        return {name: in_order(array, order) for name, array in arrays.items()}
     if isinstance(arrays, list):
-        return [_in_order(array, order) for array in arrays]
+        return [in_order(array, order) for array in arrays]
     if arrays is None:
         return None
     array = arrays if isinstance(arrays, nd.NDArray) else nd.array(arrays)
@@ -123,7 +129,8 @@ def init_params(num_features: int = 2) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
     b : mxnet.nd.NDArray, shape (1,)
         Standard normal too.
     """
-    w = nd.array(stream("nd").normal((as_integer("num_features", num_features, 1), 1)))
+    num_features = as_integer("num_features", num_features, 1)
+    w = nd.array(stream("nd").normal((num_features, 1)))
     b = nd.array(stream("nd").normal((1,)))
     w.attach_grad()
     b.attach_grad()
@@ -246,7 +253,7 @@ def outputs(data: Callable[[], tuple[mx.nd.NDArray, mx.nd.NDArray]], batch_size:
 
     def noiseless_label() -> str:
         X, _ = data()
-        return printed(_labels(X[0, 0], X[0, 1])) + "\n"
+        return printed(noiseless(X[0, 0], X[0, 1])) + "\n"
 
     def batches_without_reset() -> str:
         exhausted = iterator()

@@ -22,6 +22,15 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def folded(cell):
+    """Whether it is shut until a reader opens it."""
+    return cell.metadata.get("jupyter", {}).get("source_hidden", False)
+
+
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
 def printed(cell):
     return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
@@ -29,3 +38,8 @@ def printed(cell):
 def other_outputs(cell):
     return [(output.output_type, sorted(output.get("data", {}))) for output in cell.outputs
             if output.output_type != "stream"]
+
+
+def pictures(notebook):
+    return [output.data for cell in code_cells(notebook) for output in cell.outputs
+            if output.output_type in ("display_data", "execute_result")]

@@ -18,7 +18,7 @@ from matplotlib.colors import to_rgb
 from selenium.common import exceptions
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from stored import code_cells, not_yet_run, other_outputs, printed, stored
+from stored import code_cells, folded, not_yet_run, other_outputs, pictures, printed, stored
 
 CHROMIUM_FLAGS = ("--disable-quic", "--no-first-run", "--disable-background-networking",
                   "--disable-component-update", "--disable-sync", "--window-size=1400,3800")
@@ -31,6 +31,8 @@ LAB_SETTINGS = {
 }
 DEADLINE = 180  # seconds, for each thing waited for
 OUTPUT = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.{}']"
+SVG, PIXELS = ".jp-RenderedSVG img", ".jp-RenderedImage img"
+SHUT = ".jp-Notebook .jp-{}Placeholder"  # stands where a cell's Input or Output is folded away
 # JupyterLab redraws its page now and then, under our hands: try again.
 REDRAWN = (exceptions.StaleElementReferenceException, exceptions.ElementNotInteractableException,
            exceptions.ElementClickInterceptedException)
@@ -113,13 +115,37 @@ def test_run_all_in_jupyterlab_gives_the_stored_outputs(notebook, lab, browser):
     def prompts():
         return [prompt.text for prompt in find(".jp-Notebook .jp-CodeCell .jp-InputPrompt")]
 
+    def see(name, document):
+        nbformat.write(document, str(folder / name))
+        browser.get(address.format(name) + "&reset")
+        wait_for(idle)
+        return folder / name
+
+    def opened(item):
+        def none_is_shut():
+            choose("View", item)
+            return not find(SHUT.format("Output" if "Output" in item else "Input"))
+        wait_for(none_is_shut)
+
     before = stored(notebook)
     folder, address = lab
-    copy = folder / (notebook + ".ipynb")
-    nbformat.write(not_yet_run(before), str(copy))
+    answers = [cell for cell in code_cells(before) if folded(cell)]
 
-    browser.get(address.format(copy.name))
-    wait_for(idle)
+    # As it comes, and nobody has said that it is to be trusted
+    see("untrusted.ipynb", before)
+    wait_for(lambda: len(find(PIXELS)) == len(pictures(before)) and not find(SVG))
+    assert all(int(picture.get_property("naturalWidth")) for picture in find(PIXELS))
+    assert len(find(SHUT.format("Input"))) == len(find(SHUT.format("Output"))) == len(answers)
+    for words in find(".jp-Notebook details"):
+        answer = find("p", within=words)[0]
+        assert not answer.is_displayed()
+        find("summary", within=words)[0].click()
+        assert answer.is_displayed()
+    assert len(find(".jp-Notebook details[open]")) == len(answers)
+
+    copy = see(notebook + ".ipynb", not_yet_run(before))
+    opened("Expand All Code")
+    opened("Expand All Outputs")
     choose("Run", "Run All Cells")
     all_run = [f"[{number}]:" for number, _ in enumerate(code_cells(before), 1)]
     wait_for(lambda: complaints() or (prompts() == all_run and idle()))
@@ -136,7 +162,9 @@ def test_run_all_in_jupyterlab_gives_the_stored_outputs(notebook, lab, browser):
         assert "".join(text.get_property("textContent")
                        for text in find(OUTPUT.format("stdout"), within=seen)) == printed(was)
 
-    picture, = find(".jp-RenderedSVG img, .jp-RenderedImage img")
-    pixels = matplotlib.image.imread(io.BytesIO(picture.screenshot_as_png))[..., :3]
+    # d2l's are drawn as SVG now that they are the reader's own
+    found = find(SVG if notebook == "d2l" else PIXELS)
+    assert len(found) == len(pictures(before)) == len(find(f"{SVG}, {PIXELS}"))
+    pixels = matplotlib.image.imread(io.BytesIO(found[0].screenshot_as_png))[..., :3]
     blue = (abs(pixels - to_rgb("C0")) < 0.1).all(axis=2)
     assert blue.mean() > 0.01  # d2l 3 %, straight_dope 16 %; empty axes have none

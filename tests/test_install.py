@@ -3,7 +3,9 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("d2l_linreg", "notebooks", "docs", "setup.py", "setup.cfg", "pyproject.toml",
@@ -218,3 +222,25 @@ def test_a_wheel_that_is_not_the_pinned_one_is_refused(checkout, without_mxnet, 
     finished = run(*PIP, "wheel", "--no-deps", "--wheel-dir", tmp_path, checkout, **offline(folder))
     assert finished.returncode and "DO NOT MATCH THE HASHES" in finished.stdout
     assert not list(tmp_path.glob("*.whl"))
+
+
+def test_binder_installs_the_package_with_what_notebooks_need(checkout, links, tmp_path):
+    succeed(*PIP, "install", "--dry-run", "--ignore-installed", "--no-deps", "--report",
+            tmp_path / "report", "--requirement", ROOT / ".binder" / "requirements.txt",
+            cwd=checkout, **offline(links))
+    (own,) = json.loads((tmp_path / "report").read_text())["install"]
+    assert own["metadata"]["name"] == "d2l-linreg"
+    wanted = map(Requirement, own["metadata"]["requires_dist"])
+    assert {"ipykernel", "jupyterlab", "matplotlib", "numpy"} <= {
+        one.name for one in wanted if one.marker is None
+        or any(one.marker.evaluate({"extra": extra}) for extra in own["requested_extras"])}
+    (python,) = re.findall(r"^python-(3\.\d+)\n$", (ROOT / ".binder/runtime.txt").read_text())
+    assert SpecifierSet(own["metadata"]["requires_python"]).contains(python)
+    assert f'"{python}": (' in (ROOT / ".ci/noxfile.py").read_text()  # the matrix has it
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Binder's machines run Linux")
+def test_binder_has_matplotlib_list_the_fonts_before_a_cell_does(tmp_path):
+    succeed(ROOT / ".binder" / "postBuild", cwd=tmp_path, MPLCONFIGDIR=str(tmp_path),
+            PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+    assert list(tmp_path.glob("fontlist-*.json"))

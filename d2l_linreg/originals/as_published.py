@@ -105,6 +105,7 @@ def as_published(era: str, ctx: Any = None, *, numpy_printing: str | None = None
     for name, of_numpys_then in (("asscalar", scalar_of_then), ("asnumpy", array_of_then)):
         yield from replaced(mx.nd.NDArray, name, _of_then(
             getattr(mx.nd.NDArray, name), of_numpys_then))
+    yield from replaced(d2l, "FORMATS", ("svg",))
     if of_then.old_pictures:
         yield from pictures_of_then()
     if of_then.exact_squares:

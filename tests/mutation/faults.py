@@ -49,7 +49,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("training draws from the process's stream", "training/examples.py",
      "with mx.cpu(), seeded(own.seed):", "with mx.cpu():"),
     ("d2l's noise has scale 0.011", "d2l.py",
-     "normal(shape, scale=0.01)\n    # R", "normal(shape, scale=0.011)\n    # R"),
+     "scale=0.01)\n    # R", "scale=0.011)\n    # R"),
     ("straight_dope's noise has scale 0.011", "straight_dope.py",
      "noise = numpy.float32(0.01) *", "noise = numpy.float32(0.011) *"),
     ("d2l's labels in float32 without a fused multiply-add", "d2l.py",
@@ -62,13 +62,13 @@ FAULTS = [Fault(*fault) for fault in (
      "    features = stream(", '    stream("np").normal((num_examples,))\n    features = stream('),
     # Initial parameters
     ("d2l's initial w has scale 0.02", "d2l.py",
-     "normal(shape, scale=0.01))", "normal(shape, scale=0.02))"),
+     "scale=0.01))", "scale=0.02))"),
     ("d2l's initial b is one", "d2l.py", "b = np.zeros(1)", "b = np.ones(1)"),
     ("straight_dope's b is drawn before its w", "straight_dope.py",
-     '    w = nd.array(stream("nd").normal((as_integer("num_features", num_features, 1), 1)))\n'
+     '    w = nd.array(stream("nd").normal((num_features, 1)))\n'
      '    b = nd.array(stream("nd").normal((1,)))\n',
      '    b = nd.array(stream("nd").normal((1,)))\n'
-     '    w = nd.array(stream("nd").normal((as_integer("num_features", num_features, 1), 1)))\n'),
+     '    w = nd.array(stream("nd").normal((num_features, 1)))\n'),
     # Batches
     ("d2l's batches have 11 examples", "settings.py", "batch_size=10", "batch_size=11"),
     ("straight_dope's batches have 5 examples", "settings.py", "batch_size=4", "batch_size=5"),
@@ -86,8 +86,8 @@ FAULTS = [Fault(*fault) for fault in (
     ("NDArrayIter never shuffles", "straight_dope.py",
      "numpy.random.permutation(num_examples).tolist()", "range(num_examples)"),
     ("NDArrayIter shuffles the examples but not their labels", "straight_dope.py",
-     "data, label = (_in_order(arrays, order) for arrays in (data, label))",
-     "data = _in_order(data, order)"),
+     "data, label = in_order(data, order), in_order(label, order)",
+     "data = in_order(data, order)"),
     ("NDArrayIter fills the last batch whatever is asked for", "straight_dope.py",
      "batch_size, False, last_batch_handle,", 'batch_size, False, "pad",'),
     # Shuffles
