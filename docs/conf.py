@@ -1,10 +1,10 @@
-"""The documentation as a site: `python -m sphinx docs docs/_build/html`, in the folder above."""
+"""The documentation as a site: `sphinx-build docs docs/_build/html`, in the folder above."""
 from d2l_linreg import __version__
 
 project = "d2l-linreg"
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
-exclude_patterns = ["_build"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 highlight_language = "text"  # where a page does not say which
 
 # Docstrings give types in sections of their own, and code between single backticks.
@@ -14,6 +14,9 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 
-html_theme = "alabaster"
-html_theme_options = {"page_width": "70em", "body_max_width": "none"}
+nb_execution_mode = "off"  # our notebooks are shown as they are stored
+html_theme = "furo"
+html_title = f"d2l-linreg {version}"
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_show_copyright = False
