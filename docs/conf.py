@@ -14,9 +14,10 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 
+myst_enable_extensions = ["dollarmath"]  # formulas, as in our notebooks
 nb_execution_mode = "off"  # our notebooks are shown as they are stored
 html_theme = "furo"
 html_title = f"d2l-linreg {version}"
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["site.css"]
 html_show_copyright = False
