@@ -1,10 +1,17 @@
 """The documentation as a site: `sphinx-build docs docs/_build/html`, in the folder above."""
+import shutil
+from pathlib import Path
+
 from d2l_linreg import __version__
+
+HERE = Path(__file__).parent
+shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns(".*"))  # Sphinx reads only what is below it
 
 project = "d2l-linreg"
 version = release = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc"]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build"]
 highlight_language = "text"  # where a page does not say which
 
 # Docstrings give types in sections of their own, and code between single backticks.
