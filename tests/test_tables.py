@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from d2l_linreg import DataError, TrainResult, train
 from d2l_linreg.cli import main
+from d2l_linreg.training.columns import columns_of
 from d2l_linreg.training.given import as_examples
-from d2l_linreg.training.tables import columns_of, table
+from d2l_linreg.training.tables import table
 
 EXAMPLES = int(os.environ.get("HOSTILE", 150))
 hostile = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,

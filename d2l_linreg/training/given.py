@@ -8,8 +8,8 @@ import numpy
 
 from ..arguments import as_numpy
 from ..errors import ArgumentError, DataError
+from .columns import check_label_apart, from_table, is_table
 from .npy import NpyFile
-from .tables import check_label_apart, from_table, is_table
 
 CHECKED = 2**14  # examples of a file that are checked at a time
 

@@ -13,11 +13,11 @@ from ..engines.engine import Engine
 from ..engines.parallel import EQUAL, Parallel
 from ..errors import ArgumentError
 from ..settings import Notebook, Settings, chosen, known
+from .columns import columns_of
 from .examples import InFiles, InMemory
 from .given import Pair, check_examples, fingerprint, given_examples
 from .npy import NpyFile
 from .orders import chosen_order
-from .tables import columns_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ from ..compat.mxnet import mx
 from ..errors import DataError
 from ..settings import Settings
 from . import storage
+from .columns import columns_of
 from .given import as_features, fingerprint
 from .npy import NpyFile
 from .schema import CONTEXT
-from .tables import columns_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
