@@ -337,7 +337,7 @@ def _add_run(commands: Any) -> None:
                     "its outputs, and compare them with those it came with. A notebook is a "
                     "program, and runs as you. Exits 0 if no output is different and no cell "
                     "failed.",
-        epilog="Example: d2l-linreg notebooks . && d2l-linreg run d2l.ipynb --as d2l")
+        epilog="Example: d2l-linreg notebooks . && d2l-linreg run d2l.ipynb")
     parser.add_argument("notebook", metavar="NOTEBOOK", help="the file; it is only read")
     parser.add_argument("--as", dest="era", choices=("auto", *published.NOTEBOOKS, *ERAS, TODAY),
                         default="auto", help="as which it runs: a published notebook, or MXNet of "

@@ -246,7 +246,8 @@ def run(path: str, era: str = "auto", ctx: str | None = None, *, swapped_pairs: 
         As which it runs: what `as_published` takes. "auto" goes by the numbers that are stored: a
         published notebook's, or random ones, which show the era that drew them, the order in pairs,
         and whether the cell that drew them had been run before, up to twice; then it is run as
-        often here. Where none are stored, by its imports. Where they are of no era, it is "today".
+        often here. Where none are stored, by its imports. Where they are of no era, or it imports
+        d2l_linreg itself, it is "today".
     ctx : str, optional
         MXNet's default device, as for `train`; "cpu" also stands in for GPUs.
     swapped_pairs, numpy_printing
@@ -277,6 +278,8 @@ def run(path: str, era: str = "auto", ctx: str | None = None, *, swapped_pairs: 
     texts = {number: outputs.comparable(outputs.printed(cell))
              for number, cell in enumerate(stored.cells) if cell.cell_type == "code"}
     name, why = _owner(texts.values()), "whose outputs are stored in it"
+    if any(name.partition(".")[0] == "d2l_linreg" for name in notebook_files.imports(stored)):
+        name, why = TODAY, "as it is written for d2l_linreg"
     if name is None:
         name, why = _by_imports(stored), "by its imports, as no numbers are stored that tell"
         if any(len(PRINTED.findall(text)) > 1 for text in texts.values()):

@@ -95,8 +95,9 @@ def lines(result: TrainResult) -> Iterator[str]:
     if len(learned) > SHOWN:
         learned[SHOWN // 2:-1] = [(f"... {len(learned) - 1 - SHOWN // 2} more", None)]
     learned.append(("loss", result.epoch_losses[-1]))
-    if result.w_error is None:
-        learned.append(("R^2", r_squared(result)))
+    explained = r_squared(result) if result.w_error is None else None
+    if explained is not None:
+        learned.append(("R^2", explained))
     width = max(len(name) for name, _ in learned)
     yield from (f"{printable(name):<{width}}" + ("" if number is None else f"  {number: .6g}")
                 for name, number in learned)

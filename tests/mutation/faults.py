@@ -1446,8 +1446,8 @@ FAULTS = [Fault(*fault) for fault in (
     ("DataFrames: NA is a number", "training/columns.py",
      "    if gaps:\n", "    if False:\n"),
     ("DataFrames: text and dates are turned into numbers", "training/columns.py",
-     "                 if is_of(column.dtype)), None)", "                 if is_of(column.dtype)),\n"
-     "                column.to_numpy(dtype='float64'))"),
+     "                 if is_of(column.dtype)), None)",
+     "                 if is_of(column.dtype)), column.to_numpy(dtype='float64'))"),
     ("DataFrames: bool columns are refused", "training/columns.py",
      '{"bool": types.is_bool_dtype, ', "{"),
     ("a batch asks for room beyond the data", "training/orders.py",
