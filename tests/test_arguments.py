@@ -49,6 +49,14 @@ def test_what_is_no_fault_of_an_array_is_passed_on(hook, error):
         train(data=(raising(hook, error()), y))
 
 
+@pytest.mark.parametrize("value", [numpy.nan, numpy.inf, -numpy.inf, 3.5e38, -1e39, 10**40, 1j,
+                                   "1", None])
+def test_true_parameters_that_float32_cannot_hold_are_refused(value):
+    for name, w, b in (("w", [1, value], 0), ("b", [1], value)):
+        with pytest.raises(ArgumentError, match=f"^{name} is .*; it must be finite real numbers"):
+            d2l.synthetic_data(w, b, 1)
+
+
 def test_the_other_arrays_keep_their_own_errors_too():
     broken, lazily = raising("__array__", KeyError("told")), raising("asnumpy", OSError("told"))
     for name, call in (("w", lambda: d2l.synthetic_data(broken, 0, 1)),

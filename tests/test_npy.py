@@ -109,6 +109,25 @@ def test_a_file_that_is_none_is_called_what_it_is(what, argument, tmp_path):
         train(**files)
 
 
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")  # NumPy's, on what Python 2 wrote
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("shape", ["(2, 2)", "(2L, 2L)", "(2, 2L)", "(0x2, 2)", "(+2, 2)", "[2, 2]",
+                                   "(2, 2.0)", "(2, 2) #\xe9", "(2, 2) #\xc3\xa9", "(2, 2)\0", "2"])
+def test_a_header_is_read_or_refused_as_numpy_does(shape, version, tmp_path):
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}\n}}\n".encode("latin-1")
+    path, array = tmp_path / "X.npy", numpy.arange(4, dtype="f4")
+    path.write_bytes(b"\x93NUMPY" + bytes((version, 0)) + len(text).to_bytes(
+        2 if version == 1 else 4, "little") + text + array.tobytes())
+    try:
+        loaded = numpy.load(path)
+    except Exception:
+        with pytest.raises(DataError, match="^data is .* cannot be read as an .npy file"):
+            NpyFile.open("data", str(path))
+    else:
+        read = numpy.asarray(NpyFile.open("data", str(path)))
+        assert read.shape == loaded.shape == (2, 2) and read.tobytes() == array.tobytes()
+
+
 @pytest.mark.parametrize("argument, value, words", [
     ("data", b"X.npy", "b'X.npy', of type bytes"), ("labels", b"y.npy", "b'y.npy', of type bytes"),
     ("labels", None, "None"), ("labels", [1, 2], r"\[1, 2\]"), ("data", "X\0", "'X.x00'")])

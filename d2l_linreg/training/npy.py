@@ -3,6 +3,7 @@
 A mapping would be shorter, but a process that touches one of a file that was cut off is killed,
 without a message; and one that was written over gives other numbers, likewise without.
 """
+import ast
 import contextlib
 import io
 import math
@@ -64,7 +65,10 @@ def read_header(file: IO[bytes]) -> tuple[numpy.dtype, tuple[int, ...], bool, in
         raise ValueError("it is empty" if not first else "it is an .npz archive, or another zip"
                          if first.startswith(b"PK") else "it does not begin as such a file does")
     try:
-        shape, fortran_order, dtype = READ_HEADER[numpy.lib.format.read_magic(head)](head)
+        version = numpy.lib.format.read_magic(head)
+        shape, fortran_order, dtype = READ_HEADER[version](head)
+        if version == (3, 0):  # 2.0's reader mends what Python 2 wrote, and takes any bytes
+            ast.literal_eval(head.getvalue()[12:head.tell()].decode())
     except Exception as error:  # whatever NumPy's and Python's parsers say of any bytes
         raise ValueError(f"it has no header of such a file: {repr(error):.300}") from error
     if min(shape, default=0) < 0 or bool in map(type, shape):
