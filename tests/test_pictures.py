@@ -140,9 +140,10 @@ d2l.plt.scatter(features[:, 1].asnumpy(), labels.asnumpy(), 1);
 ```
 """)
     executed = execution.run(str(path), "d2l")
-    (svg,) = [output.data["image/svg+xml"] for cell in executed.notebook.cells
-              for output in cell.get("outputs", []) if "image/svg+xml" in output.get("data", {})]
-    check_svg(svg)
+    (data,) = [output.data for cell in executed.notebook.cells
+               for output in cell.get("outputs", []) if "data" in output]
+    assert sorted(data) == ["image/svg+xml", "text/plain"]  # as then
+    check_svg(data["image/svg+xml"])
 
 
 def check_svg(svg):

@@ -110,3 +110,19 @@ def test_ndarrayiter_shuffles_all_arrays_alike_whatever_form_they_come_in():
 def test_ndarrayiter_refuses_another_last_batch(handle):
     with pytest.raises(ArgumentError, match="last_batch_handle is"):
         straight_dope.NDArrayIter(numpy.zeros((4, 2)), None, 2, last_batch_handle=handle)
+
+
+@pytest.mark.parametrize("label", [numpy.zeros(3), [numpy.zeros(4), numpy.zeros(5)],
+                                   {"one": numpy.zeros(4), "other": numpy.zeros((1, 4))}])
+def test_ndarrayiter_refuses_labels_that_are_not_one_a_row(label):
+    for order in (None, [3, 2, 1, 0]):
+        with pytest.raises(ArgumentError, match="^labels has [135] rows, but features 4"):
+            straight_dope.NDArrayIter(numpy.zeros((4, 2)), label, 2, order=order)
+
+
+@pytest.mark.parametrize("num_examples", [0, -1, 2**32, 2.0, True, "2", None])
+def test_no_data_are_drawn_of_a_number_of_examples_that_is_none(num_examples):
+    for draw in (lambda: d2l.synthetic_data([2, -3.4], 4.2, num_examples),
+                 lambda: straight_dope.synthetic_data(num_examples)):
+        with pytest.raises(ArgumentError, match="^num_examples is "):
+            draw()

@@ -96,7 +96,8 @@ def copied(fault):
 
 def mutated(fault, folder):
     """Copy the project into `folder`, with the fault."""
-    for name in ("d2l_linreg", "notebooks", "tests", "recovery", "benchmarks", "docs", ".ci"):
+    for name in ("d2l_linreg", "notebooks", "tests", "recovery", "benchmarks", "docs", ".ci",
+                 ".binder"):
         shutil.copytree(str(ROOT / name), str(folder / name),
                         ignore=shutil.ignore_patterns("__pycache__", ".nox"))
     for name in ("setup.cfg", "setup.py", "pyproject.toml", "mxnet-wheel.txt", "README.md",
