@@ -97,11 +97,11 @@ def copied(fault):
 def mutated(fault, folder):
     """Copy the project into `folder`, with the fault."""
     for name in ("d2l_linreg", "notebooks", "tests", "recovery", "benchmarks", "docs", ".ci",
-                 ".binder"):
+                 ".binder", ".github"):
         shutil.copytree(str(ROOT / name), str(folder / name),
                         ignore=shutil.ignore_patterns("__pycache__", ".nox"))
     for name in ("setup.cfg", "setup.py", "pyproject.toml", "mxnet-wheel.txt", "README.md",
-                 "LICENSE"):
+                 "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE"):
         shutil.copy(str(ROOT / name), str(folder))
     if fault is not NO_FAULT:
         path = folder / place(fault)
