@@ -69,11 +69,11 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         all must be able to read.
     checkpoint : str, optional
         Name of a file that is kept up to date with where training stands: once a second, or, as
-        it grows, so much more rarely that some 2 % of the time goes into it. If it is there,
-        training goes on from it and ends with the same bits as if it had never been stopped;
-        lines that were printed before are printed again. A file of another run, or of another
-        MXNet, BLAS kernel or kind of device, is refused, and so is one that another process
-        writes; one of a run that has ended gives its result at once.
+        it grows, so rarely that all writings but the last take some 2 % of the time. If it is
+        there, training goes on from it and ends with the same bits as if it had never been
+        stopped; lines that were printed before are printed again. A file of another run, or of
+        another MXNet, BLAS kernel or kind of device, is refused, and so is one that another
+        process writes; one of a run that has ended gives its result at once.
     verbose : bool, default True
         Whether to print what the notebook prints.
 
