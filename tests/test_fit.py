@@ -54,6 +54,8 @@ def test_the_notebooks_own_data_are_not_judged():
     ((X * [1, 100], Y), {"num_epochs": 30, "learning_rate": 1e-5}, "of unlike size, or far from 0",
      "falls"),
     ((X + [0, 100], Y), {"num_epochs": 30, "learning_rate": 1e-6, "batch_size": 200},
+     "of unlike size, or far from 0", "up and down"),
+    ((X[:, :1] * 100, Y), {"num_epochs": 9, "learning_rate": 1e-6, "batch_size": 200},
      "of unlike size, or far from 0", "up and down")])
 def test_training_that_has_not_converged_says_by_how_much_and_what_to_change(
         data, settings, words, others):

@@ -1666,8 +1666,8 @@ FAULTS = [Fault(*fault) for fault in (
      "    return not failed\n", "    return True\n"),
     ("the picture is drawn before the result is saved", "cli.py",
      "        except Exception:  # a bug,", "        except MemoryError:  # a bug,"),
-    ("reports are written after the printing", "cli.py",
-     "    print(reproduction)\n    _tell_leftovers()", "    _tell_leftovers()"),
+    ("what reproduce found is not printed", "cli.py",
+     "        print(painted(line) if colour else line)\n", "        pass\n"),
     ("characters that turn text round go to the terminal", "terminal.py",
      '("Cc", "Cf", "Cs", "Zl", "Zp")', '("Cc", "Cs", "Zl", "Zp")'),
     # Blocks, and what is changed in them
