@@ -1731,4 +1731,19 @@ FAULTS = [Fault(*fault) for fault in (
      '"x".join(map(str', '",".join(map(str'),
     ("package: a dict's data stay in their order", "straight_dope.py",
      "return {name: in_order(array, order) for name, array in arrays.items()}", "return arrays"),
+    # Files, whole or not at all
+    ("eight-bit controls go to the terminal", "terminal.py",
+     'r"[^\\n\\t -~]"', 'r"[\\x00-\\x08\\x0b-\\x1f\\x7f]"'),
+    ("a reader that went away ends the work", "terminal.py",
+     "        except OSError as error:\n            if not",
+     "        except FileNotFoundError as error:\n            if not"),
+    ("a reader that went away is a failure", "terminal.py",
+     "if not isinstance(error, BrokenPipeError):", "if True:"),
+    ("a full disk under the output is no failure", "terminal.py",
+     "                self.failure = error\n", "                pass\n"),
+    # What is refused, and how
+    ("loaded pieces may be fewer than none", "training/schema.py",
+     "type(value) is int and value > 0", "type(value) is int"),
+    ("a loaded result may have a seed and an order", "training/schema.py",
+     'None in (file["order_sha256"], file["settings"].get("shuffle_seed"))', "True"),
 )]
