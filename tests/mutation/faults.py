@@ -1590,4 +1590,19 @@ FAULTS = [Fault(*fault) for fault in (
      "type(value) is int and value > 0", "type(value) is int"),
     ("a loaded result may have a seed and an order", "training/schema.py",
      'None in (file["order_sha256"], file["settings"].get("shuffle_seed"))', "True"),
+    # Files, whole or not at all
+    ("a character that the encoding lacks ends the work", "terminal.py",
+     'text.encode(encoding, "backslashreplace").decode(encoding)', "text"),
+    ("a missing stream is used", "terminal.py",
+     'open(os.devnull, "w") if stream is None else stream', "stream"),
+    # Running notebooks, and showing them
+    ("control characters of an output go to the terminal", "originals/execution.py",
+     'return printable("\\n".join([*lines, "", *self._table()]))',
+     'return "\\n".join([*lines, "", *self._table()])'),
+    ("a notebook is run without its pairs swapped", "originals/execution.py",
+     "        if self.way.swapped_pairs:\n", "        if False:\n"),
+    ("a notebook is run with its era's printing", "originals/execution.py",
+     "        if self.way.numpy_printing:\n", "        if False:\n"),
+    ("a notebook is run without its ctx", "originals/execution.py",
+     '(f" {self.ctx}" if self.ctx else "")', '""'),
 )]
