@@ -1605,4 +1605,10 @@ FAULTS = [Fault(*fault) for fault in (
      "        if self.way.numpy_printing:\n", "        if False:\n"),
     ("a notebook is run without its ctx", "originals/execution.py",
      '(f" {self.ctx}" if self.ctx else "")', '""'),
+    # Files, whole or not at all
+    ("a closed stream's number goes to a file", "terminal.py",
+     "            os.open(os.devnull, os.O_RDWR)  # which", "            pass  # which"),
+    # What is refused, and how
+    ("an order of the wrong type is taken", "training/orders.py",
+     'if (order.dtype.kind not in "iu" or order.shape != shape', "if (order.shape != shape"),
 )]
