@@ -49,6 +49,16 @@ def test_what_is_no_fault_of_an_array_is_passed_on(hook, error):
         train(data=(raising(hook, error()), y))
 
 
+@pytest.mark.parametrize("order", [
+    [0.0, 1, 2, 3, 4, 5], [True] * 6, list("012345"), [0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 6],
+    [-1, 1, 2, 3, 4, 5], [0, 0, 2, 3, 4, 5], [[0, 1, 2], [3, 4, 5]]], ids=str)
+def test_an_order_that_is_not_each_row_once_by_its_number_is_refused(order):
+    given = dict(data=(X, y), ctx="cpu", num_epochs=1, verbose=False)
+    for notebook, shaped in (("straight_dope", order), ("d2l", [order])):
+        with pytest.raises(ArgumentError, match="^order "):
+            train(notebook, order=shaped, **given)
+
+
 @pytest.mark.parametrize("value", [numpy.nan, numpy.inf, -numpy.inf, 3.5e38, -1e39, 10**40, 1j,
                                    "1", None])
 def test_true_parameters_that_float32_cannot_hold_are_refused(value):

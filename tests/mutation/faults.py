@@ -1746,4 +1746,49 @@ FAULTS = [Fault(*fault) for fault in (
      "type(value) is int and value > 0", "type(value) is int"),
     ("a loaded result may have a seed and an order", "training/schema.py",
      'None in (file["order_sha256"], file["settings"].get("shuffle_seed"))', "True"),
+    # Files, whole or not at all
+    ("a character that the encoding lacks ends the work", "terminal.py",
+     'text.encode(encoding, "backslashreplace").decode(encoding)', "text"),
+    ("a missing stream is used", "terminal.py",
+     'open(os.devnull, "w") if stream is None else stream', "stream"),
+    # Running notebooks, and showing them
+    ("control characters of an output go to the terminal", "originals/execution.py",
+     'return printable("\\n".join([*lines, "", *self._table()]))',
+     'return "\\n".join([*lines, "", *self._table()])'),
+    ("a notebook is run without its pairs swapped", "originals/execution.py",
+     "        if self.way.swapped_pairs:\n", "        if False:\n"),
+    ("a notebook is run with its era's printing", "originals/execution.py",
+     "        if self.way.numpy_printing:\n", "        if False:\n"),
+    ("a notebook is run without its ctx", "originals/execution.py",
+     '(f" {self.ctx}" if self.ctx else "")', '""'),
+    # Files, whole or not at all
+    ("a closed stream's number goes to a file", "terminal.py",
+     "            os.open(os.devnull, os.O_RDWR)  # which", "            pass  # which"),
+    # What is refused, and how
+    ("an order of the wrong type is taken", "training/orders.py",
+     'if (order.dtype.kind not in "iu" or order.shape != shape', "if (order.shape != shape"),
+    # Blocks, and what is changed in them
+    ("the remedies are swapped", "originals/stand_ins.py",
+     "remedy=_REMEDIES[self._later]", "remedy=_REMEDIES[not self._later]"),
+    ("the default device is one thread's", "originals/stand_ins.py",
+     '        yield from replaced(Context, "_default_ctx",\n'
+     '                            type("", (threading.local,), {"value": ctx})())\n',
+     "        yield lambda was=mx.context.current_context(): setattr(Context._default_ctx, "
+     '"value", was)\n        Context._default_ctx.value = ctx\n'),
+    ("our finder of modules stays", "originals/stand_ins.py",
+     "            sys.meta_path.remove(finder)\n", "            pass\n"),
+    ("an iterator shuffles by a replaced numpy.random.shuffle", "originals/as_published.py",
+     "            if order is None:\n                return super()._shuffle_data()\n",
+     "            if order is None:\n"
+     "                numpy.random.shuffle = lambda rows, plain=numpy.random.shuffle: "
+     "plain(rows)\n                return super()._shuffle_data()\n"),
+    # What is refused, and how
+    ("a GPU of compute capability 5.0 is too old", "gpu_builds.py",
+     "float(capability) >= 5 else", "float(capability) > 5 else"),
+    ("a missing library is looked for anywhere in the message", "compat/remedies.py",
+     "if re.match(missing, str(error))", "if re.search(missing, str(error))"),
+    ("the folder to link in is MXNet's first file", "compat/remedies.py",
+     "os.path.dirname(origin) if origin", "origin if origin"),
+    ("divmod's two are today's", "compat/scalars.py",
+     "return tuple(map(scalar_of_then, value))", "return value"),
 )]
