@@ -17,4 +17,5 @@ def test_every_fault_was_tried_and_caught():
     results = (Path(__file__).parent / "mutation" / "results.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in results.splitlines() if line.startswith("| ")][2:]
     assert [row[0][2:] for row in rows] == [fault.what for fault in FAULTS] and len(rows) >= 30
+    assert all(len(row) == 3 for row in rows)  # else run.py could not read them
     assert all(row[2].startswith(("reproduce: ", "tests: ")) for row in rows)

@@ -58,7 +58,7 @@ def expected_status(arguments):
     *(("train", shell) for shell in (
         "{} | head -1", "{} 2>&1 | head -1", "{} >&-", "{} 2>&-", "{} <&- >&- 2>&-")),
     ("reproduce", "{} <&- >&- 2>&-"), ("run", "{} <&- >&- 2>&-"), ("run", "{} 2> /dev/full")],
-    indirect=["command"])
+    indirect=["command"], ids=lambda word: word.replace("|", "into"))  # in tables, too
 def test_a_reader_that_went_away_or_was_never_there_is_no_failure(shell, command, tmp_path):
     arguments, files = command
     finished = run(arguments, tmp_path, shell)
