@@ -258,7 +258,9 @@ def test_ctrl_c_and_sigterm_end_the_command_and_the_same_command_goes_on(
     second = run()
     lines, errors = second.communicate()
     assert second.returncode == 0 and "resumed from" in errors
-    assert lines.startswith(first) and len(lines.splitlines()) == 5 * num_epochs
+    transcript, _, learned = lines.partition("\n\n")
+    assert lines.startswith(first) and len(transcript.splitlines()) == 5 * num_epochs
+    assert learned.startswith("w[0] ")
 
 
 @pytest.mark.parametrize("seconds, rest", [(0.001, 1), (0.02, 1), (0.5, 25), (4, 200)])

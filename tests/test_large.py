@@ -73,13 +73,6 @@ def test_it_says_how_it_shuffles(files, capsys):
         "1000 examples are read from file, shuffled in 10 blocks of about 96, and within each")
 
 
-def test_it_shows_a_bar_an_epoch(files, capsys):
-    _, _, features, labels = files
-    train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, num_epochs=2)
-    err = capsys.readouterr().err
-    assert "epoch 0" in err and "epoch 1" in err and "100%" in err
-
-
 def test_a_result_of_files_plots_and_predicts(files):
     _, _, features, labels = files
     result = train(data=features, labels=labels, ctx="cpu", batch_size=BATCH, verbose=False)

@@ -90,7 +90,7 @@ def test_unusual_figures_fail_a_reproduction_whose_figures_are_all_identical(mon
     faulty = reproduce("d2l")
     assert all(figure.verdict != "different" for figure in faulty.figures) and not faulty.ok
     (joint,) = faulty.joint
-    assert joint.verdict == "unusual" and "unusual among 1000 other shuffles" in str(faulty)
+    assert joint.verdict == "unusual" and "1,000 other shuffles: p = 0.001, unusual." in str(faulty)
 
 
 def test_published_figures_are_held_against_as_many_shuffles_as_are_asked_for():

@@ -233,7 +233,7 @@ def test_one_difference_fails_the_run_and_is_told(name, fault, told, monkeypatch
         replace(notebook, picture=picture) if notebook.notebook == name else notebook
         for notebook in fresh.notebooks))
     assert not run.ok
-    forms = str(run), run.to_json(), reports.to_html(run), reports.to_junit(run)
+    forms = " ".join(str(run).split()), run.to_json(), reports.to_html(run), reports.to_junit(run)
     assert all(told in form for form in forms)
     assert "different" in reports.to_markdown(run)
 

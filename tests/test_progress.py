@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 
+import numpy
 import pytest
 from processes import environ
 
@@ -60,6 +61,15 @@ def test_a_long_training_has_a_bar_past_which_its_lines_are_printed():
     assert re.search(r"training: +\d+%\|.*/10\.0k", shown)
     assert printed.startswith("Epoch 0, batch 499. Moving avg of loss: ")
     assert len(re.findall("^Epoch ", printed, re.MULTILINE)) == 20
+
+
+def test_training_from_files_has_a_bar_too(tmp_path):
+    numpy.save(tmp_path / "X.npy", numpy.ones((4001, 2), "float32"))
+    numpy.save(tmp_path / "y.npy", numpy.ones(4001, "float32"))
+    shown, printed = on_terminal(
+        "train", "--data", str(tmp_path / "X.npy"), "--labels", str(tmp_path / "y.npy"),
+        "--batch-size", "2", "--num-epochs", "3", out=False)  # 2,001 steps an epoch
+    assert re.search(r"training: +\d+%\|.*/6\.00k", shown) and "%|" not in printed
 
 
 def test_what_is_no_terminal_is_told_nothing():
