@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+WIDTH = 80  # columns of a terminal
+
 
 class Terminated(KeyboardInterrupt):
     """A signal other than Ctrl-C's that ends the process; its first argument is the number."""

@@ -4,13 +4,13 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..terminal import WIDTH
 from .cells import by_cell
 from .figures import DIFFERENT, IDENTICAL, TO_ROUNDING, Figure
 
 if TYPE_CHECKING:
     from .reproduce import Reproduction
 
-WIDTH = 80
 GREEN, YELLOW, RED = 32, 33, 31
 COLOURS = {"Not reproduced.": RED, "Reproduced.": GREEN, DIFFERENT: RED, TO_ROUNDING: YELLOW,
            IDENTICAL: GREEN}

@@ -1,4 +1,5 @@
 """What a result has learned: parameters by their names, and how well they fit."""
+import functools
 import json
 import textwrap
 from collections.abc import Iterator
@@ -9,14 +10,13 @@ import numpy
 
 from .. import published
 from ..settings import NOTEBOOKS
-from ..terminal import printable
-from .result import TrainResult
+from ..terminal import WIDTH, printable
+from .result import TrainResult, named
 
 SCHEMA_VERSION = 1  # of what `to_json` writes
 CONVERGED = 1.1  # up to so many times the loss of least squares
 LAST = 6  # of that many epochs the losses tell whether they still fall
 SPREAD = 10  # how unlike features may be in size before that is named as a cause
-WIDTH = 80
 SHOWN = 20  # so many parameters are printed
 
 
@@ -36,6 +36,7 @@ def r_squared(result: TrainResult) -> float | None:
     return 1 - _squares(result) / variance if variance > 0 else None
 
 
+@functools.lru_cache(maxsize=1)  # whatever is told of a result asks for it
 def least_squares_loss(result: TrainResult) -> float | None:
     """The notebook's loss at the parameters for which it is least, in closed form.
 
@@ -125,7 +126,6 @@ def to_json(result: TrainResult) -> str:
     str
         With `schema_version`, which changes where a name here is given up or means something else.
     """
-    several = isinstance(result.ctx, tuple)
     own = result.w_error is None
     values: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION, "notebook": result.notebook,
@@ -136,7 +136,7 @@ def to_json(result: TrainResult) -> str:
         "epoch_losses": result.epoch_losses, "moving_losses": result.moving_losses,
         "w_error": None if own else result.w_error.tolist(),  # type: ignore[union-attr]
         "b_error": result.b_error, "as_published": is_as_published(result),
-        "ctx": list(map(str, result.ctx)) if several else str(result.ctx),
+        "ctx": named(result.ctx),
         "seconds": result.seconds, "transcript": result.transcript.splitlines(),
         "data_sha256": result.data_sha256, "order_sha256": result.order_sha256}
     return json.dumps(values, indent=1) + "\n"

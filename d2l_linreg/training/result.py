@@ -187,9 +187,7 @@ class TrainResult:
         except DataError as error:  # which is no reason to lose the result
             warnings.warn(f"saved without data_sha256: {error}", stacklevel=2)
             text["data_sha256"] = None
-        several = isinstance(self.ctx, tuple)
-        text.update(settings=asdict(self.settings),
-                    ctx=list(map(str, self.ctx)) if several else str(self.ctx))
+        text.update(settings=asdict(self.settings), ctx=named(self.ctx))
         storage.save(path, KIND, arrays, text)
 
     @classmethod
@@ -226,6 +224,11 @@ class TrainResult:
 
 def _listed(columns: tuple[str, ...] | None) -> str:
     return reprlib.repr(list(columns or ()))
+
+
+def named(ctx: "mx.Context | tuple[mx.Context, ...]") -> str | list[str]:
+    """A context by its name, or several by theirs, as JSON can hold them."""
+    return list(map(str, ctx)) if isinstance(ctx, tuple) else str(ctx)
 
 
 def _context(name: str) -> mx.Context:

@@ -12,11 +12,11 @@ from typing import Any, TextIO
 
 import numpy
 
+from ..arguments import SMALLEST
 from ..errors import DataError
 from .columns import Columns, check_apart, check_held, check_names, missing_at, shown
 
 EXACT = 2**24  # up to here float32 holds each whole number
-SMALLEST = 2.0**-126  # of float32's normal numbers
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 WHOLE = re.compile(r"[+-]?\d+")
