@@ -1,4 +1,6 @@
 """That the faults of mutation/faults.py can be put in; mutation/run.py puts them in."""
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,14 @@ PACKAGE = Path(__file__).resolve().parent.parent / "d2l_linreg"
 def test_a_fault_still_has_its_place(fault):
     text = (PACKAGE / fault.file).read_text(encoding="utf-8")
     assert text.count(fault.old) == 1 and fault.new != fault.old
+
+
+def test_each_faults_module_has_tests_that_are_asked_first():
+    run = (Path(__file__).parent / "mutation" / "run.py").read_text(encoding="utf-8")
+    named = ast.literal_eval(re.search(r"^TESTS = (\{.*?\})", run, re.DOTALL | re.MULTILINE)[1])
+    modules = {Path(fault.file).stem for fault in FAULTS}
+    files = [Path(__file__).parent / f"test_{named.get(name, name)}.py" for name in modules]
+    assert all(path.exists() for path in files)
 
 
 def test_every_fault_was_tried_and_caught():

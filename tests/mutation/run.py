@@ -50,17 +50,22 @@ TESTS = {
     "parallel": "launch",
     # originals
     "as_published": "eras", "draws": "eras", "execution": "evidence", "installs": "kernel",
-    "outputs": "comparison", "shuffles": "comparison", "stand_ins": "eras",
+    "magic": "run", "outputs": "comparison", "shuffles": "comparison", "stand_ins": "eras",
+    # published
+    "__init__": "scrambled",
     # reproduction
-    "cells": "reproduction", "figures": "verdicts", "installed": "cli", "reproduce": "verdicts",
+    "cells": "reproduction", "figures": "verdicts", "installed": "cli", "printed": "verdicts",
+    "report": "scrambled", "reproduce": "verdicts",
     # training
-    "epochs": "checkpoint", "examples": "large", "given": "training", "orders": "training",
-    "plan": "training", "result": "training", "train": "training", "transcript": "training"}
+    "columns": "tables", "epochs": "checkpoint", "examples": "large", "given": "training",
+    "orders": "training", "plan": "training", "result": "training", "train": "training",
+    "transcript": "training"}
 FIRST = ["test_vocabulary.py", "test_plain_lines.py", "test_eras.py", "test_of_then.py",
          "test_import.py", "test_streams.py", "test_verdicts.py", "test_reproduction.py",
          "test_pictures.py", "test_training.py", "test_checkpoint.py", "test_monte_carlo.py",
          "test_cli.py", "test_replication.py", "test_launch.py"]
 SURVIVED = "survived"
+TAIL = 2000  # characters of pytest's output that are shown
 PREFACE = """`python tests/mutation/run.py` puts in one fault at a time, and sees whether
 `reproduce` finds it or, where that finds nothing, a test. The first that does is named here. All
 are run weekly, ten at each change.
@@ -164,7 +169,10 @@ def by_tests(folder, *names):
                 if line.startswith(("FAILED tests/", "ERROR tests/"))]  # not a log's
     if failures:
         return "tests: " + failures[0].split(" ", 1)[1].replace("tests/", "")
-    return SURVIVED if finished.returncode == 0 else None
+    if finished.returncode:  # perhaps a test of that name is no more
+        print(finished.stdout[-TAIL:], file=sys.stderr)
+        return None
+    return SURVIVED
 
 
 def caught_by(fault, before=None):
