@@ -374,7 +374,7 @@ def test_nothing_is_miscounted_where_all_is_there(fresh):
     (r"-?\d+\.\d+(?:e[-+]\d+)?", (39, 26)),  # the two counts are whole numbers
     (r"(?!)", (0, 0))])
 def test_a_parser_that_finds_fewer_figures_fails(pattern, left, fresh, publish, monkeypatch):
-    monkeypatch.setattr(figures, "_FIGURE", re.compile(pattern, re.MULTILINE))
+    monkeypatch.setattr(figures, "FIGURE", re.compile(pattern, re.MULTILINE))
     run = publish(DOCUMENTS, fresh)
     assert not run.ok
     assert [line for line in run.summary.splitlines() if "judged" in line] == [

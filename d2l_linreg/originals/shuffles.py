@@ -8,7 +8,7 @@ import numpy
 
 from .. import published
 from ..reproduction import monte_carlo
-from ..reproduction.figures import printed_figures
+from ..reproduction.figures import FIGURE, printed_figures
 from ..reproduction.replication import Replicates, descend
 from ..settings import NOTEBOOKS, Notebook
 from .evidence import half_digit
@@ -16,8 +16,6 @@ from .evidence import half_digit
 RUNS = monte_carlo.MIN_RUNS
 NEAR = 0.05  # to the true parameters, for what is printed to be learned ones
 _PARAMETERS, _ERRORS = ["w[0]", "w[1]", "b"], ["error in w[0]", "error in w[1]", "error in b"]
-
-_FIGURE = re.compile(r"-?(?<!\d)\d+\.\d+(?:e[-+]\d+)?")
 
 
 def figures_of_training(text: str) -> tuple[Notebook, list[str]] | None:
@@ -52,7 +50,7 @@ def _named_lines(own: Notebook) -> dict[str, list[str]]:
 
 def _words(line: str) -> str:
     """A line with all figures alike, without blanks and marks."""
-    return re.sub(r"[^a-z0-9#]", "", _FIGURE.sub("#", line).lower())
+    return re.sub(r"[^a-z0-9#]", "", FIGURE.sub("#", line).lower())
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ VERDICTS = IDENTICAL, RECOVERED, TO_ROUNDING, DIFFERENT = (
 
 # A number in any form, and one that a notebook computed: the others count epochs, or are shapes.
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\b(?:nan|inf)\b)", re.ASCII)
-_FIGURE = re.compile(r"-?(?<!\d)\d+\.\d+(?:e[-+]\d{1,3})?|^\d+$", re.MULTILINE | re.ASCII)
+FIGURE = re.compile(r"-?(?<!\d)\d+\.\d+(?:e[-+]\d{1,3})?|^\d+$", re.MULTILINE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Figure:
 
 def printed_figures(text: str) -> list[str]:
     """The numbers in a text that a notebook's cell printed, as printed."""
-    return _FIGURE.findall(text)
+    return FIGURE.findall(text)
 
 
 def compare_cell(notebook: str, cell: dict[str, Any], text: str | None,
@@ -123,7 +123,7 @@ def other_words(was: str, now: str) -> str | None:
 def _places(text: str) -> list[int]:
     """Which of the numbers in a published text are figures."""
     starts = [number.start() for number in _NUMBER.finditer(text)]
-    return [bisect(starts, figure.start()) - 1 for figure in _FIGURE.finditer(text)]
+    return [bisect(starts, figure.start()) - 1 for figure in FIGURE.finditer(text)]
 
 
 def rounding_bound(notebook: str, figure: str, value: str) -> Decimal:

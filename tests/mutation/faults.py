@@ -968,7 +968,7 @@ FAULTS = [Fault(*fault) for fault in (
      "further[0].ravel() if further and further[0].size == 1 else numpy.zeros(1)",
      "numpy.zeros(1)"),
     ("capital letters make other words", "originals/shuffles.py",
-     '_FIGURE.sub("#", line).lower())', '_FIGURE.sub("#", line))'),
+     'FIGURE.sub("#", line).lower())', 'FIGURE.sub("#", line))'),
     ("a later book's names are ours alone", "originals/stand_ins.py",
      "filter(None, (d2l, self._theirs()))", "filter(None, (d2l,))"),
     ("a later book's names come first", "originals/stand_ins.py",
