@@ -169,9 +169,10 @@ except ImportError as error:
     print(error)
 print(reproduce("d2l", runs=0).ok)
 """) == (
-        "engine is 'native', which numba compiles, and numba is not installed: pip install numba. "
-        "If pip finds none for Python {}.{}, there is none yet; 'compiled' needs none, and gives "
-        "the same bits\nTrue\n".format(*platform.python_version_tuple()))
+        "engine is 'native', which numba compiles, and numba is not installed: it needs the extra "
+        "fast: pip install '.[fast]'. If pip finds no numba for Python {}.{}, there is none yet; "
+        "'compiled' needs none, and gives the same bits\nTrue\n"
+        .format(*platform.python_version_tuple()))
 
 
 def test_it_lets_other_threads_run():

@@ -14,9 +14,10 @@ except ImportError as error:
     if error.name != "numba":
         raise
     raise ImportError(
-        "engine is 'native', which numba compiles, and numba is not installed: pip install numba. "
-        f"If pip finds none for Python {sys.version_info[0]}.{sys.version_info[1]}, there is none "
-        "yet; 'compiled' needs none, and gives the same bits") from error
+        "engine is 'native', which numba compiles, and numba is not installed: it needs the extra "
+        f"fast: pip install '.[fast]'. If pip finds no numba for Python {sys.version_info[0]}."
+        f"{sys.version_info[1]}, there is none yet; 'compiled' needs none, and gives the same "
+        "bits") from error
 
 AT_ONCE = 2**25  # numbers of features between two moments at which Ctrl-C can be heard
 
