@@ -83,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            choices = list(map(str, action.choices))
+            choices = [name for name in map(str, action.choices) if name != "node"]  # of launch's
             raise argparse.ArgumentError(
                 action, f"invalid choice: {value!r} (choose from {', '.join(choices)}"
                         f"){_meant(value, choices)}")
@@ -101,8 +101,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _meant(value: Any, choices: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(value), choices, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    of_case = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(str(value).casefold(), of_case, 1)
+    return f"; did you mean {of_case[near[0]]!r}?" if near else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -217,8 +218,8 @@ def _train(arguments: Namespace) -> int:
     picture_format = _picture_format(arguments.plot)
     _check_distinct([arguments.data, arguments.labels, arguments.plot, arguments.save,
                      arguments.json, arguments.checkpoint])
-    result = train(arguments.notebook, data=_data(arguments.data, arguments.label),
-                   labels=arguments.labels,
+    result = train(arguments.notebook, labels=arguments.labels,
+                   data=_data(arguments.data, arguments.label, arguments.labels),
                    ctx=arguments.ctx.split(",") if "," in arguments.ctx else arguments.ctx,
                    learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
                    batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed,
@@ -255,11 +256,12 @@ def _all_written(*writings: Callable[[], None]) -> bool:
     return not failed
 
 
-def _data(path: str | None, label: str | None) -> Any:
+def _data(path: str | None, label: str | None, labels: str | None) -> Any:
     """A table's features and labels, or a file's name, for `train` to map."""
-    if path is None and label is None:
+    if path is label is labels is None:
         return None
-    if path is None or (label is None) != path.endswith(".npy"):
+    in_npy = path is not None and path.endswith(".npy")
+    if path is None or (label is None, labels is None) != (in_npy, not in_npy):
         raise ArgumentError("--data FILE.csv or FILE.parquet goes with --label COLUMN, --data "
                             "FILE.npy with --labels FILE.npy")
     if "://" in path and not os.path.exists(path):
@@ -438,8 +440,8 @@ def _notebooks(arguments: Namespace) -> int:
                os.path.join(source, name + ".ipynb") for name in published.NOTEBOOKS}
     there = list(filter(os.path.exists, targets))
     if there and not arguments.force:
-        raise ArgumentError(f"{', '.join(there)} is there; choose another folder, or replace it "
-                            "with --force")
+        raise ArgumentError(f"there already: {', '.join(there)}; choose another folder, or replace "
+                            "what is there with --force")
     try:
         os.makedirs(arguments.folder, exist_ok=True)
     except OSError as error:

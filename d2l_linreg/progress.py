@@ -1,10 +1,16 @@
 """What is going on, told on standard error for as long as it lasts, where that is a terminal."""
+import contextlib
+import os
+import sys
+
 from tqdm import tqdm
+
+from .terminal import WIDTH
 
 
 def step(told: str) -> "tqdm[None]":
     """A line that is there while its block runs."""
-    return tqdm(desc=told, bar_format="{desc} ...", leave=False, disable=None)
+    return tqdm(desc=told, bar_format="{desc} ...", leave=False, disable=None, ncols=_width())
 
 
 def bar(told: str, total: int, unit: str, *, shown: bool = True) -> "tqdm[None]":
@@ -22,7 +28,15 @@ def bar(told: str, total: int, unit: str, *, shown: bool = True) -> "tqdm[None]"
         False has no bar at all.
     """
     return tqdm(desc=told, total=total, unit=" " + unit, unit_scale=True, leave=False,
-                disable=None if shown else True)
+                disable=None if shown else True, ncols=_width())
+
+
+def _width() -> int | None:
+    """The columns of a terminal that does not tell; None of one that does, and is asked."""
+    with contextlib.suppress(OSError, ValueError):  # no terminal, no file at all
+        if os.get_terminal_size(sys.stderr.fileno()).columns == 0:
+            return WIDTH
+    return None
 
 
 say = tqdm.write  # prints a line, and has bars make room for it

@@ -165,6 +165,8 @@ def test_train_takes_settings(capsys):
     (["fit"], "fit"),
     (["trian"], "did you mean 'train'?"), (["reproduce", "--notebook", "d2"], "did you mean 'd2l'"),
     (["train", "straight-dope"], "did you mean 'straight_dope'?"),
+    (["train", "D2L"], "did you mean 'd2l'?"), (["TRAIN"], "did you mean 'train'?"),
+    (["xyzzy"], "(choose from reproduce, train, launch, run, notebooks, info)"),
     (["train", "--lable", "y"], "there is no option --lable; did you mean '--label'?"),
     (["--verison"], "did you mean '--version'?"),
     (["train", "d3l"], "invalid choice: 'd3l'"),
@@ -180,6 +182,9 @@ def test_train_takes_settings(capsys):
     (["reproduce", "--notebook", "d3l"], "invalid choice"),
     (["train", "--label", "x"], "goes with --label COLUMN"),
     (["train", "--data", "table.csv"], "goes with --label COLUMN"),
+    (["train", "--data", "X.npy"], "FILE.npy with --labels FILE.npy"),
+    (["train", "--labels", "y.npy"], "FILE.npy with --labels FILE.npy"),
+    (["train", "--data", "table.csv", "--label", "x", "--labels", "y.npy"], "goes with --label"),
     (["train", "--data", "nowhere.csv", "--label", "x"], "nowhere.csv"),
     (["train", "--data", "nowhere.npy", "--labels", "y.npy"], "cannot be read as an .npy file"),
 ])
@@ -353,9 +358,9 @@ def test_train_on_files(examples, capsys):
     assert main(["train", "--ctx", "cpu", "--data", str(examples / "X.npy"),
                  "--labels", str(examples / "y.npy")]) == 0
     said, *rest = capsys.readouterr().out.splitlines()
-    assert said.startswith("400 examples are read from file, shuffled in 1 blocks")
+    assert said.startswith("400 examples are read from file in blocks of about 400, ")
     assert rest.index("") == 3
-    assert [line.split()[0] for line in rest[4:]] == ["w[0]", "w[1]", "b", "loss"]
+    assert [line.split()[0] for line in rest[4:]] == ["w[0]", "w[1]", "b", "loss", "R^2"]
 
 
 def test_ctrl_c_while_an_object_is_freed_is_not_lost(run_python):

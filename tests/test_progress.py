@@ -18,10 +18,10 @@ COLOUR = re.compile(r"\x1b\[3[0-9]m")
 REPRODUCE = ["reproduce", "--notebook", "d2l"]
 
 
-def on_terminal(*arguments, out=True, err=True, **environment):
+def on_terminal(*arguments, out=True, err=True, columns=80, **environment):
     """Run a command with a terminal for its streams, or else a pipe: what came on each."""
     (terminal, its_end), (read, write) = pty.openpty(), os.pipe()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "d2l_linreg", *arguments], stdout=its_end if out else write,
         stderr=its_end if err else write, stdin=subprocess.DEVNULL,
@@ -44,8 +44,9 @@ def on_terminal(*arguments, out=True, err=True, **environment):
     return shown.decode(), piped.decode()
 
 
-def test_a_terminal_is_told_each_step_and_nothing_of_it_stays():
-    shown, printed = on_terminal(*REPRODUCE, out=False)
+@pytest.mark.parametrize("columns", [80, 0])  # 0: a terminal that does not tell
+def test_a_terminal_is_told_each_step_and_nothing_of_it_stays(columns):
+    shown, printed = on_terminal(*REPRODUCE, out=False, columns=columns)
     for step in ("loading MXNet ...", "d2l: training step by step ...",
                  "d2l: training by engine 'compiled' ...", "d2l: what its cells print ...",
                  "d2l: its picture ..."):
