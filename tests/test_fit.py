@@ -35,6 +35,22 @@ def test_labels_of_one_value_have_no_variance_to_explain():
     assert fit.r_squared(trained((X, numpy.ones(200)))) is None
 
 
+@pytest.mark.parametrize("far", [0, 1e4])
+def test_r_squared_of_files_is_numpys_until_they_change(far, tmp_path):
+    features, labels = (str(tmp_path / name) for name in ("X.npy", "y.npy"))
+    numpy.save(features, numpy.tile(X, (100, 1)))
+    numpy.save(labels, numpy.tile(Y, 100).astype("float64") + far)
+    result = trained(features, labels=labels)
+    told = 1 - 2 * result.epoch_losses[-1] / (numpy.load(labels).astype("float32").var(
+        dtype="float64"))
+    assert fit.r_squared(result) == pytest.approx(told, rel=1e-9)
+    numpy.save(labels, Y)
+    assert fit.r_squared(result) is None
+    with pytest.warns(UserWarning, match="data_sha256: labels is .*changed"):
+        told = json.loads(fit.to_json(result))
+    assert told["w"] == result.w.tolist() and told["data_sha256"] is None is told["r_squared"]
+
+
 @pytest.mark.parametrize("notebook", published.NOTEBOOKS)
 @pytest.mark.parametrize("labels", [Y, (X @ [2, -3.4] + 4.2).astype("float32")])
 def test_training_that_has_converged_is_not_blamed(notebook, labels):
@@ -48,7 +64,12 @@ def test_the_notebooks_own_data_are_not_judged():
 
 @pytest.mark.parametrize("data, settings, words, others", [
     ((X, Y), {"num_epochs": 2, "learning_rate": 0.001}, "still falls, so give more epochs", "size"),
-    ((X, Y), {"num_epochs": 1, "learning_rate": 0.001}, "still falls, so give more epochs", "size"),
+    ((X, Y), {"num_epochs": 1, "learning_rate": 0.001}, "; give more epochs, which also tell",
+     "falls"),
+    ((3 * X, Y), {"num_epochs": 2, "learning_rate": 1e-5}, "still falls, so give more epochs",
+     "size"),  # though the largest feature is ten times 1
+    ((X + [0, 5], Y), {"num_epochs": 2, "learning_rate": 1e-5}, "of unlike size, or far from 0",
+     "up and down"),
     ((X, Y), {"num_epochs": 200, "learning_rate": 0.3, "batch_size": 2}, "up and down, so lower",
      "size"),
     ((X * [1, 100], Y), {"num_epochs": 30, "learning_rate": 1e-5}, "of unlike size, or far from 0",
@@ -96,6 +117,15 @@ def test_the_command_ends_with_what_was_learned_under_its_names(tmp_path, capsys
         assert line.split()[0] == name and float(line.split()[1]) == pytest.approx(value, rel=1e-5)
     assert learned["w"] == pytest.approx([2, -3.4], abs=0.3)
     assert learned["loss"] == pytest.approx((NOISE**2).mean() / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["b", "loss", "R^2"])
+def test_a_column_is_not_taken_for_what_is_ours(name, tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    table.write_text(f"a,{name},y\n1,2,3\n2,1,4\n3,3,5\n")
+    assert main(["train", "--ctx", "cpu", "--data", str(table), "--label", "y"]) == 0
+    learned = capsys.readouterr().out.rpartition("\n\n")[2].splitlines()[:5]
+    assert [line.split()[0] for line in learned] == ["w[a]", f"w[{name}]", "b", "loss", "R^2"]
 
 
 def test_the_published_run_says_that_it_is_that_and_no_other_does(capsys):

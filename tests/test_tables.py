@@ -202,7 +202,7 @@ SPOILT = {f"{row[0]!r} of {getattr(row[1], '__name__', row[1])}": row for row in
     (pandas.Timestamp("2020-01-01"), None, ["datetime64", "2020-01-01"]),
     (pandas.Timedelta("1s"), None, ["timedelta64"]), (1j, None, ["complex128"]),
     (pandas.Period("2020"), None, ["period"]), (pandas.Interval(0, 1), None, ["interval"]),
-    (numpy.nan, "float64", ["1 values are missing", MISSING]), (pandas.NA, "Int64", [MISSING]),
+    (numpy.nan, "float64", ["missing values: 1 ", MISSING]), (pandas.NA, "Int64", [MISSING]),
     (pandas.NA, "boolean", [MISSING]), (None, object, [MISSING]), (pandas.NaT, None, [MISSING]),
     (numpy.inf, "float64", ["holds inf", RANGE]), (1e39, "float64", ["holds 1e+39", RANGE]),
     (-1e300, "Float64", ["holds -1e+300", RANGE]), (1e-60, "float64", ["holds 1e-60", ZERO]),
@@ -237,7 +237,7 @@ def frames(draw, fault):
         series[at] = pandas.Series(held, dtype=dtype)
         words = [*words, "labels: " if at == len(names) else "features: "]
         found = range(min(rows, 3)) if value is pandas.NaT else [0 if same else row]
-        words += [f"{rows} values are missing"] if value is pandas.NaT else []
+        words += [f"missing values: {rows} "] if value is pandas.NaT else []
         words += [f"row '7{place}' ({place}, counted from 0)" if at < len(names) and named else
                   f"row {place}, counted from 0" for place in found]
         if at < len(names):
@@ -295,9 +295,9 @@ def test_a_url_is_refused_and_nobody_is_asked(capsys):
 @pytest.mark.parametrize("content, label, message", [
     (b"x,y\n1,2", "w", "--data is .*: --label is 'w'; the columns are 'x', 'y'"),
     (b"id,x,y\n7,1,2\n8,NA,\n9,,4\n", "y",
-     r"3 values are missing \(column 'x', line 3; column 'y', line 3; column 'x', line 4\)"),
+     r"missing values: 3 \(column 'x', line 3; column 'y', line 3; column 'x', line 4\)"),
     (b'"a\nb",y\n1,2\n\n"1\n2",3\n', "y", r"column 'a\\nb' holds '1\\n2' on line 5; write num"),
-    (b"x,y\n" + 5 * b",1\n", "y", r"5 values are missing \(column 'x', line 2; .* and 2 more\)"),
+    (b"x,y\n" + 5 * b",1\n", "y", r"missing values: 5 \(column 'x', line 2; .* and 2 more\)"),
     (b"x,y\n1,2\n" + b"1" * 200000 + b",2\n", "y", "line 3 is no row of a .csv file: field larger"),
 ])
 def test_the_command_line_tells_what_is_wrong_with_a_table(content, label, message, tmp_path,
@@ -374,7 +374,7 @@ NONE_OF_NUMBERS = ["a", datetime.date(2020, 1, 1), datetime.timedelta(1), b"a", 
 
 
 @st.composite
-def plain_tables(draw):
+def plain_tables(draw, fault):
     """Columns by their names, and the words of the refusal of one."""
     rows, names = draw(st.integers(1, 4)), draw(st.sampled_from([["x"], ["x", "y z"], ["1", "é"]]))
     kinds = [draw(st.sampled_from(sorted(PLAIN))) for _ in names]
@@ -382,11 +382,10 @@ def plain_tables(draw):
                for name, kind in zip(names, kinds, strict=True)}
     at, row = draw(st.integers(0, len(names) - 1)), draw(st.integers(0, rows - 1))
     column = columns[names[at]]
-    fault = draw(st.sampled_from(["none", "missing", "spoilt", "other"]))
     words = [repr(names[at]), f"row {row}, counted from 0"]
     if fault == "missing" and rows > 1:
         column[row] = None
-        return columns, [*words, "1 values are missing"]
+        return columns, [*words, "missing values: 1 "]
     if fault == "spoilt" and PLAIN[kinds[at]][1]:
         column[row], told = draw(st.sampled_from(PLAIN[kinds[at]][1]))
         return columns, [*words, told]
@@ -397,11 +396,12 @@ def plain_tables(draw):
     return columns, None
 
 
+@pytest.mark.parametrize("fault", ["none", "missing", "spoilt", "other"])
 @pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
 @hostile
-@given(plain_tables())
-def test_a_table_is_read_whosever_it_is(make, made):
-    columns, words = made
+@given(data=st.data())
+def test_a_table_is_read_whosever_it_is(make, fault, data):
+    columns, words = data.draw(plain_tables(fault))
     rows = len(next(iter(columns.values())))
     numbers = words is None and ([[in_float32(column[row]) for column in columns.values()]
                                   for row in range(rows)], list(range(rows)))
@@ -416,7 +416,7 @@ def test_a_column_of_labels_is_read_whosever_it_is(make):
     features = make({"x": [1., 2.]})
     assert as_examples((features, made["y"]))[1].tolist() == [3, 4]
     for column, words in (("z", "labels: .*holds .*a.* in row 0"),
-                          ("gap", "labels: 1 values are missing .*row 0")):
+                          ("gap", "labels: missing values: 1 .*row 0")):
         with pytest.raises(DataError, match=words):
             as_examples((features, made[column]))
 
@@ -441,6 +441,28 @@ def test_a_result_keeps_the_names_of_columns_and_holds_later_ones_against_them(m
     assert train(data=([[1.]], [1.]), ctx="cpu", verbose=False).columns is None
 
 
+@pytest.mark.parametrize("names", [[0, 1], [2, 0], [("a", 1), ("a", 2)], ["x", 0]], ids=str)
+def test_names_that_are_no_text_are_names_too(names):
+    frame = pandas.DataFrame([[1., 3.], [2., 1.], [3., 2.]])
+    frame.columns = pandas.Index(names, tupleize_cols=len(set(map(type, names))) == 1)
+    result = train(data=(frame, [1, 2, 3]), ctx="cpu", verbose=False)
+    assert result.columns == tuple(map(str, names))
+    assert (result.predict(frame) == result.predict(frame.to_numpy())).all()
+    with pytest.raises(DataError, match="^X has the columns .*, but the model .*in that order"):
+        result.predict(frame[names[::-1]])
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_table_whose_rows_are_still_to_be_computed_is_told_as_that(at):
+    frame = polars.DataFrame({"x": [1., 2.]})
+    data = [frame, [1., 2.]]
+    data[at] = frame.lazy()
+    with pytest.raises(DataError, match="^(features|labels): it is a LazyFrame, .*collect"):
+        train(data=tuple(data))
+    with pytest.raises(DataError, match="^X: it is a LazyFrame, .*collect"):
+        train(data=(frame, [1., 2.]), ctx="cpu", verbose=False).predict(frame.lazy())
+
+
 def test_parquet_trains_as_the_same_table_in_csv(tmp_path, capsys):
     frame = pandas.DataFrame({"x": [1.5, 2.25, -3.], "y": [2., 4., 6.], "yes": [True, False, True]})
     frame.to_csv(tmp_path / "table.csv", index=False)
@@ -455,16 +477,22 @@ def test_parquet_trains_as_the_same_table_in_csv(tmp_path, capsys):
 
 @pytest.mark.parametrize("content, label, message", [
     (None, "z", "--label is 'z'; the columns are 'x', 'y'"),
-    (None, "x.1", "--label is 'x.1'"), (b"PAR1", "y", "table.parquet': "),
-    (b"x,y\n1,2\n", "y", "table.parquet': ")])
-def test_parquet_that_is_none_or_lacks_the_label_is_refused(content, label, message, tmp_path,
-                                                            capsys):
+    (None, "x.1", "--label is 'x.1'"), (b"PAR1", "y", ""), (b"x,y\n1,2\n", "y", ""),
+    ({"x": [None, 1.], "y": [1., 2.]}, "y", "missing values: 1 (column 'x', row 0, counted from "),
+    ({"x": ["a"], "y": [1.]}, "y", "column 'x' is of type "),
+    ({"x": [1.], "y": [1e39]}, "y", "column 'y' holds 1e+39 in row 0"),
+    ({"y.1": [1.], "y": [1.]}, "y", "column 'y.1' beside the label 'y'; "),
+    ({"y": [1.]}, "y", "its only column is 'y', the label; "),
+    ({"x": [], "y": []}, "y", "it has names of columns, but no rows; ")])
+def test_parquet_that_cannot_be_trained_on_is_refused_with_the_files_name(content, label, message,
+                                                                          tmp_path, capsys):
     path = tmp_path / "table.parquet"
-    pandas.DataFrame({"x": [1.], "y": [2.]}).to_parquet(path)
-    if content is not None:
+    if isinstance(content, bytes):
         path.write_bytes(content)
+    else:
+        pandas.DataFrame(content or {"x": [1.], "y": [2.]}).to_parquet(path)
     assert main(["train", "--data", str(path), "--label", label]) == 2
-    assert message in capsys.readouterr().err
+    assert f"--data is {str(path)!r}: {message}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lacking", ["pandas", "pyarrow"])

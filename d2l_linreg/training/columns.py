@@ -42,13 +42,22 @@ def is_table(values: Any) -> bool:
 
 
 def columns_of(values: Any) -> tuple[str, ...] | None:
-    """The names of a table's columns; None if it is none, or nobody named them."""
+    """The names of a table's columns, which may be numbers, as text; None if it has none."""
     names = _names(values) if is_table(values) else None
-    return tuple(names) if names and all(isinstance(name, str) for name in names) else None
+    return tuple(map(str, names)) if names else None
 
 
 def _names(table: Any) -> list[Any] | None:
-    """The names of a table's columns: pyarrow calls them otherwise; None of a single column."""
+    """The names of a table's columns: pyarrow calls them otherwise; None of a single column.
+
+    Raises
+    ------
+    DataError
+        If its rows are still to be computed, as those of polars's LazyFrame are.
+    """
+    if not hasattr(type(table), "__len__"):
+        raise DataError(f"it is a {type(table).__name__}, whose rows are still to be computed; "
+                        "give what comes of that, as by its collect()")
     names = getattr(table, "column_names", getattr(table, "columns", None))
     return None if names is None else list(names)
 
@@ -73,19 +82,24 @@ def from_table(name: str, values: Any) -> numpy.ndarray:
     DataError
         If two columns have one name, or one holds what is no number.
     """
-    names = _names(values)
     try:
-        if names is None:
-            return _column("it" if (own := getattr(values, "name", None)) in (None, "")
-                           else f"column {own!r}", values)
-        if not (names and len(values)):
-            return numpy.empty((len(values), len(names)), "float32")
-        check_names(names)
-        numbers = numpy.empty((len(values), len(names)), "float32")
-        for at, column in enumerate(names):
-            numbers[:, at] = _column(f"column {column!r}", values[column])
+        return table_numbers(values)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
+
+
+def table_numbers(values: Any) -> numpy.ndarray:
+    """Do as `from_table`, with errors that do not name the table."""
+    names = _names(values)
+    if names is None:
+        own = getattr(values, "name", None)
+        return _column("it" if own in (None, "") else f"column {own!r}", values)
+    if not (names and len(values)):
+        return numpy.empty((len(values), len(names)), "float32")
+    check_names(names)
+    numbers = numpy.empty((len(values), len(names)), "float32")
+    for at, column in enumerate(names):
+        numbers[:, at] = _column(f"column {column!r}", values[column])
     return numbers
 
 
@@ -212,8 +226,8 @@ def check_held(number: float, whole: int | None) -> None:
 def missing_at(places: list[str]) -> str:
     """How many values are missing, and where the first are, in words."""
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-    return (f"{len(places)} values are missing ({'; '.join(places[:3])}{more}); leave those "
-            "rows out, or fill them in")
+    return (f"missing values: {len(places)} ({'; '.join(places[:3])}{more}); leave those rows out, "
+            "or fill them in")
 
 
 def shown(value: Any) -> str:

@@ -89,8 +89,8 @@ class InFiles:
         self.sizes = [stop - start for start, stop in self.bounds]                # the rest
         self._held: tuple[int | None, Any] = None, None
         if verbose:
-            print(f"{len(labels)} examples are read from file, shuffled in {len(self.bounds)} "
-                  f"blocks of about {min(rows, len(labels))}, and within each")
+            print(f"{len(labels)} examples are read from file in blocks of about "
+                  f"{min(rows, len(labels))}, shuffled as blocks and within each")
 
     def read(self, block: int) -> tuple[Array, Array]:
         """The features and labels of a block, of which one is held in memory."""

@@ -9,14 +9,18 @@ from typing import Any
 import numpy
 
 from .. import published
+from ..errors import DataError
 from ..settings import NOTEBOOKS
 from ..terminal import WIDTH, printable
-from .result import TrainResult, named
+from .given import CHECKED
+from .result import TrainResult, data_sha256, named
 
 SCHEMA_VERSION = 1  # of what `to_json` writes
 CONVERGED = 1.1  # up to so many times the loss of least squares
 LAST = 6  # of that many epochs the losses tell whether they still fall
-SPREAD = 10  # how unlike features may be in size before that is named as a cause
+# How unlike features' deviations may be, and how many of those they may be from 0, before that is
+# named as a cause: either makes one direction learn a hundred times as slowly as another.
+SPREAD, FAR = 10, 3
 SHOWN = 20  # so many parameters are printed
 
 
@@ -30,10 +34,21 @@ def r_squared(result: TrainResult) -> float | None:
     Returns
     -------
     float or None
-        None where the labels are one value, or were left in files.
+        None where the labels are one value, or are no more where they were trained from.
     """
-    variance = _labels(result).var(dtype="float64") if _in_memory(result) else 0
-    return 1 - _squares(result) / variance if variance > 0 else None
+    labels, total, squares = result.labels, 0.0, 0.0
+    if labels is None:
+        return None
+    try:
+        for start in range(0, len(labels), CHECKED):
+            block = numpy.asarray(labels[start:start + CHECKED], "float32").astype("float64")
+            from_first = block - labels[0]  # which is as large as they are, far from 0 or not
+            total, squares = total + from_first.sum(), squares + (from_first**2).sum()
+    except DataError:  # files that have changed since
+        return None
+    variance = squares / len(labels) - (total / len(labels))**2
+    loss = result.epoch_losses[-1] / NOTEBOOKS[result.notebook].loss_factor
+    return float(1 - loss / variance) if variance > 0 else None
 
 
 @functools.lru_cache(maxsize=1)  # whatever is told of a result asks for it
@@ -52,7 +67,7 @@ def least_squares_loss(result: TrainResult) -> float | None:
     """
     if not _in_memory(result):
         return None
-    labels = _labels(result)
+    labels = numpy.asarray(result.labels, "float64")
     X = numpy.column_stack([numpy.asarray(result.features, "float64"), numpy.ones(len(labels))])
     residual = labels - X @ numpy.linalg.lstsq(X, labels, rcond=None)[0]
     # In float32 a step of less than half an ulp changes nothing
@@ -77,12 +92,17 @@ def not_converged(result: TrainResult) -> str | None:
     loss = result.epoch_losses[-1]
     if least is None or loss <= CONVERGED * least:
         return None
-    sizes = [1, *numpy.abs(result.features).max(axis=0)]  # type: ignore[arg-type]  # of b's, too
-    if max(numpy.diff(result.epoch_losses[-LAST:]), default=-1) >= 0:
+    changes = numpy.diff(result.epoch_losses[-LAST:])
+    if not len(changes):
+        remedy = "give more epochs, which also tell whether the learning rate is too high"
+    elif max(changes) >= 0:
         remedy = "the loss goes up and down, so lower the learning rate, or take larger batches"
     else:
         remedy = "the loss still falls, so give more epochs, or a higher learning rate"
-    if max(sizes) > SPREAD * min(sizes):
+    features = numpy.asarray(result.features, "float64")
+    means, deviations = abs(features.mean(axis=0)), features.std(axis=0)
+    sizes = [1, *deviations]  # of what b is multiplied by, too
+    if max(sizes) > SPREAD * min(sizes) or (means > FAR * deviations).any():
         remedy += ("; the features are of unlike size, or far from 0, and so learn at unlike "
                    "rates: subtract from each its mean, and divide by its standard deviation")
     return (f"Not converged: the loss, {loss:.4g}, is {loss / least:.3g} times that of least "
@@ -91,8 +111,10 @@ def not_converged(result: TrainResult) -> str | None:
 
 def lines(result: TrainResult) -> Iterator[str]:
     """What was learned, line by line."""
-    names = [*(result.columns or (f"w[{i}]" for i in range(len(result.w)))), "b"]
-    learned = list(zip(names, [*result.w.tolist(), result.b], strict=True))
+    names = list(result.columns or map(str, range(len(result.w))))
+    if not result.columns or {"b", "loss", "R^2"} & set(names):  # which stand for others here
+        names = [f"w[{name}]" for name in names]
+    learned = list(zip([*names, "b"], [*result.w.tolist(), result.b], strict=True))
     if len(learned) > SHOWN:
         learned[SHOWN // 2:-1] = [(f"... {len(learned) - 1 - SHOWN // 2} more", None)]
     learned.append(("loss", result.epoch_losses[-1]))
@@ -138,18 +160,9 @@ def to_json(result: TrainResult) -> str:
         "b_error": result.b_error, "as_published": is_as_published(result),
         "ctx": named(result.ctx),
         "seconds": result.seconds, "transcript": result.transcript.splitlines(),
-        "data_sha256": result.data_sha256, "order_sha256": result.order_sha256}
+        "data_sha256": data_sha256(result), "order_sha256": result.order_sha256}
     return json.dumps(values, indent=1) + "\n"
 
 
 def _in_memory(result: TrainResult) -> bool:
     return isinstance(result.labels, numpy.ndarray)
-
-
-def _labels(result: TrainResult) -> numpy.ndarray:
-    return numpy.asarray(result.labels, "float64")
-
-
-def _squares(result: TrainResult) -> float:
-    """The mean squared residual, of the loss over all examples."""
-    return result.epoch_losses[-1] / NOTEBOOKS[result.notebook].loss_factor

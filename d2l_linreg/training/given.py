@@ -66,8 +66,8 @@ def _as_float32(name: str, array: numpy.ndarray) -> numpy.ndarray:
         raise DataError(f"{name} is empty, of shape {array.shape}; give at least one example with "
                         "at least one feature")
     if not numpy.isfinite(array).all():
-        raise DataError(f"{name} holds {(~numpy.isfinite(array)).sum()} values that are NaN or "
-                        "infinite; leave those examples out")
+        raise DataError(f"{name} holds values that are NaN or infinite, "
+                        f"{(~numpy.isfinite(array)).sum()} in all; leave those examples out")
     with numpy.errstate(over="ignore"):
         converted = numpy.ascontiguousarray(array, dtype="float32")
     if not numpy.isfinite(converted).all():

@@ -109,14 +109,15 @@ class TrainResult:
         DataError
             If X cannot be read, has another number of features, or names them otherwise.
         """
-        columns, X = columns_of(X), as_features("X", X)
+        features = as_features("X", X)
+        columns = columns_of(X)
         if None not in (columns, self.columns) and columns != self.columns:
             raise DataError(f"X has the columns {_listed(columns)}, but the model "
                             f"{_listed(self.columns)}; give the same, in that order")
-        if X.shape[1] != len(self.w):
-            raise DataError(f"X has {X.shape[1]} features, the model {len(self.w)}; give the same "
-                            "features as in training")
-        return X @ self.w + numpy.float32(self.b)
+        if features.shape[1] != len(self.w):
+            raise DataError(f"X has {features.shape[1]} features, the model {len(self.w)}; give "
+                            "the same features as in training")
+        return features @ self.w + numpy.float32(self.b)
 
     def plot(self) -> "Figure":
         """Draw the loss over time, and the fitted line over the data.
@@ -182,12 +183,8 @@ class TrainResult:
                   and not isinstance(array, NpyFile)}
         text = {name: getattr(self, name) for name in self.__dataclass_fields__
                 if name not in ARRAYS}
-        try:
-            text["data_sha256"] = self.data_sha256
-        except DataError as error:  # which is no reason to lose the result
-            warnings.warn(f"saved without data_sha256: {error}", stacklevel=2)
-            text["data_sha256"] = None
-        text.update(settings=asdict(self.settings), ctx=named(self.ctx))
+        text.update(settings=asdict(self.settings), ctx=named(self.ctx),
+                    data_sha256=data_sha256(self))
         storage.save(path, KIND, arrays, text)
 
     @classmethod
@@ -220,6 +217,15 @@ class TrainResult:
         if data_sha256 is not None:
             vars(loaded)["data_sha256"] = data_sha256
         return loaded
+
+
+def data_sha256(result: TrainResult) -> str | None:
+    """A result's `data_sha256`; None, with a warning, where files have changed since."""
+    try:
+        return result.data_sha256
+    except DataError as error:  # which is no reason to lose the result
+        warnings.warn(f"saved without data_sha256: {error}", stacklevel=3)
+        return None
 
 
 def _listed(columns: tuple[str, ...] | None) -> str:

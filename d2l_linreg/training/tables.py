@@ -14,7 +14,15 @@ import numpy
 
 from ..arguments import SMALLEST
 from ..errors import DataError
-from .columns import Columns, check_apart, check_held, check_names, missing_at, shown
+from .columns import (
+    Columns,
+    check_apart,
+    check_held,
+    check_names,
+    missing_at,
+    shown,
+    table_numbers,
+)
 
 EXACT = 2**24  # up to here float32 holds each whole number
 
@@ -43,8 +51,8 @@ def table(path: str, label: str) -> tuple[Any, Any]:
 
     Returns
     -------
-    features : Columns or pandas.DataFrame
-    labels : numpy.ndarray or pandas.Series
+    features : Columns
+    labels : numpy.ndarray, float32
 
     Raises
     ------
@@ -53,12 +61,15 @@ def table(path: str, label: str) -> tuple[Any, Any]:
     ImportError
         If what reads .parquet is not installed.
     """
-    if path.lower().endswith(".parquet"):
-        return _parquet(path, label)
-    label = label.strip()
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            names, numbers = _read(file, label)
+        if path.lower().endswith(".parquet"):
+            names, numbers = _parquet(path, label)
+        else:
+            label = label.strip()
+            with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+                names, numbers = _read(file, label)
+        if not len(numbers):
+            raise DataError("it has names of columns, but no rows; give at least one example")
     except (OSError, ValueError) as error:  # ValueError: a \0 in its name
         raise DataError(f"--data is {path!r}: {error}") from error
     at = names.index(label)
@@ -66,22 +77,19 @@ def table(path: str, label: str) -> tuple[Any, Any]:
             numbers[:, at].copy())
 
 
-def _parquet(path: str, label: str) -> tuple[Any, Any]:
+def _parquet(path: str, label: str) -> tuple[list[str], numpy.ndarray]:
+    """The names of a table's columns, and its numbers."""
     try:
         import pandas
         import pyarrow  # noqa: F401  which pandas would call for by its own name
     except ImportError as error:
         raise ImportError(f"{error}; .parquet needs the extra tables: pip install "
                           "'.[tables]'") from error
-    try:
-        with open(path, "rb") as file:  # so that it is a file, whatever its name
-            frame = pandas.read_parquet(file, engine="pyarrow")
-    except (OSError, ValueError) as error:
-        raise DataError(f"--data is {path!r}: {error}") from error
-    if list(frame.columns).count(label) != 1:
-        raise DataError(f"--data is {path!r}: --label is {label!r}; the columns are "
-                        f"{', '.join(map(repr, frame.columns))}")
-    return frame.drop(columns=label), frame[label]
+    with open(path, "rb") as file:  # so that it is a file, whatever its name
+        frame = pandas.read_parquet(file, engine="pyarrow")
+    names = list(frame.columns)
+    _check_label(names, label)
+    return names, table_numbers(frame)
 
 
 def _read(file: TextIO, label: str) -> tuple[list[str], numpy.ndarray]:
@@ -94,16 +102,7 @@ def _read(file: TextIO, label: str) -> tuple[list[str], numpy.ndarray]:
     if any("\0" <= character < "\t" or "\ud800" <= character <= "\udfff"
            for name in names for character in name):
         raise _no_text(first)
-    if label not in names:
-        separator = re.search("[;\t|]", names[0]) if len(names) == 1 else None
-        raise DataError(f"--label is {label!r}; the columns are {', '.join(map(repr, names))}"
-                        + (f"; put commas between them, not {separator[0]!r}" if separator else ""))
-    check_names(names)
-    others = [name for name in names if name != label]
-    if not others:
-        raise DataError(f"its only column is {label!r}, the label; give one feature at least")
-    check_apart(others, label)
-
+    _check_label(names, label)
     numbers, missing = array("f"), []
     true_or_false: list[bool] = []
     for line, row in rows:
@@ -125,9 +124,20 @@ def _read(file: TextIO, label: str) -> tuple[list[str], numpy.ndarray]:
                                 f"{remedy}") from None
     if missing:
         raise DataError(missing_at(missing))
-    if not numbers:
-        raise DataError("it has names of columns, but no rows; give at least one example")
     return names, numpy.frombuffer(numbers, "float32").reshape(-1, len(names))
+
+
+def _check_label(names: list[str], label: str) -> None:
+    """See that one of a table's columns is the label, and that there are others, by their names."""
+    if label not in names:
+        separator = re.search("[;\t|]", names[0]) if len(names) == 1 else None
+        raise DataError(f"--label is {label!r}; the columns are {', '.join(map(repr, names))}"
+                        + (f"; put commas between them, not {separator[0]!r}" if separator else ""))
+    check_names(names)
+    others = [name for name in names if name != label]
+    if not others:
+        raise DataError(f"its only column is {label!r}, the label; give one feature at least")
+    check_apart(others, label)
 
 
 def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
