@@ -33,11 +33,14 @@ def documents(draw):
         further = re.sub("[^>]", " ", indent)
         block = []
         for _ in range(draw(st.integers(1, 3))):
-            kind = draw(st.sampled_from(["words", "code", "code", "text fence"]))
-            if kind == "words":
-                said = draw(words)
+            kind = draw(st.sampled_from(["words", "definition", "code", "code", "text fence"]))
+            if kind in ("words", "definition"):
+                said = draw(words) if kind == "words" else f"[d{len(prose)}]: http://d"
                 prose.append(said)
                 block += [said, ""]
+                if draw(st.booleans()):  # and no output, as text comes before it
+                    prose.append(draw(words))
+                    block += ["    " + prose[-1], ""]
                 continue
             mark = draw(st.sampled_from(["```", "````", "~~~", "~~~~~"]))
             body = draw(source)
@@ -78,11 +81,25 @@ def test_what_ends_a_line_for_python_alone_moves_nothing(odd):
     ("10. a\n\n    ```python\n    x\n    ```\n\n    rest\n\n        code", ["10. a", "x",
                                                                          "rest\n\n    code"]),
     ("    ls\n    cd\n\n```py\nx", ["    ls\n    cd", "x"]),  # text that is indented stays so
-    ("a\r\n```py\r\nx\r\ny\r\n```\r\nb\0", ["a", "x\ny", "b\ufffd"])])
+    ("a\r\n```py\r\nx\r\ny\r\n```\r\nb\0", ["a", "x\ny", "b\ufffd"])],
+    ids=["in two lists", "quoted", "in a list", "indented", "other ends of lines"])
 def test_what_is_left_of_a_list_reads_as_before(text, cells):
     assert [c.source for c in from_markdown(text).cells] == cells
     shown = [MarkdownIt("commonmark").render(c) for c in cells]
     assert not any("<pre>" in s for s in shown if "rest of" in s)
+
+
+@pytest.mark.parametrize("quoted", ["", "> "])
+@pytest.mark.parametrize("after", ["    1", '```{.json .output}\n[{"text": "1"}]\n```'])
+def test_what_follows_a_definition_of_a_link_is_no_output(quoted, after):
+    def cells(between):
+        text = f"```py\nx\n```\n{between}\n{after}\n"
+        return from_markdown("".join(quoted + line for line in text.splitlines(True))).cells
+
+    (only,) = cells("")
+    assert [o.text.strip() for o in only.outputs] == ["1"]
+    code, prose = cells("[a]: http://b\n")
+    assert not code.outputs and "[a]: http://b" in prose.source and "1" in prose.source
 
 
 def test_a_fence_in_a_list_has_its_output_in_the_list():
