@@ -12,6 +12,7 @@ import numpy
 import pandas
 import polars
 import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -422,6 +423,35 @@ def test_a_column_of_labels_is_read_whosever_it_is(make):
 
 
 @pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame])
+@pytest.mark.parametrize("second", ["y.1", "y_duplicated_0"])
+@pytest.mark.parametrize("is_label", [True, False])
+def test_a_second_label_is_seen_whichever_is_taken(make, second, is_label, tmp_path):
+    frame = make({"x": [1., 2.], "y": [3., 4.], second: [3., 4.]})
+    label, other = (second, "y") if is_label else ("y", second)
+    with pytest.raises(DataError, match=f"column '{other}' beside the label '{label}'"):
+        as_examples((frame[["x", other]], frame[label]))
+    path = tmp_path / "table.csv"
+    path.write_text(f"x,y,{second}\n1,3,3\n2,4,4\n")
+    with pytest.raises(DataError, match=f"column '{other}' beside the label '{label}'"):
+        table(str(path), label)
+
+
+def test_names_that_only_look_like_a_second_labels_are_features(tmp_path):
+    frame = pandas.DataFrame({"x.1": [1., 2.], "x.2": [3., 4.], "y1": [1., 2.], "y.a": [1., 2.]})
+    as_examples((frame, pandas.Series([1., 2.], name="y")))
+    as_examples((frame[["x.1", "y1"]], frame["x.2"]))
+
+
+@pytest.mark.parametrize("metadata", [b'{"columns": []}', b"[]", b'{"index_columns": 1}', b"\xff"])
+def test_parquet_that_pandas_cannot_make_sense_of_is_refused(metadata, tmp_path):
+    path = tmp_path / "table.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"x": [1.], "y": [2.]}).replace_schema_metadata(
+        {b"pandas": metadata}), path)
+    with pytest.raises(DataError, match="table.parquet': it is no .parquet file: "):
+        table(str(path), "y")
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame])
 def test_a_label_among_the_features_is_seen_whosever_they_are(make):
     frame = make({"x": [1., 2.], "y": [3., 4.]})
     with pytest.raises(DataError, match="column 'y' beside the label 'y'"):
@@ -482,6 +512,7 @@ def test_parquet_trains_as_the_same_table_in_csv(tmp_path, capsys):
     ({"x": ["a"], "y": [1.]}, "y", "column 'x' is of type "),
     ({"x": [1.], "y": [1e39]}, "y", "column 'y' holds 1e+39 in row 0"),
     ({"y.1": [1.], "y": [1.]}, "y", "column 'y.1' beside the label 'y'; "),
+    ({"__index_level_0__": [1.], "y": [1.]}, "y", "column 1 has no name ('__index_level_0__')"),
     ({"y": [1.]}, "y", "its only column is 'y', the label; "),
     ({"x": [], "y": []}, "y", "it has names of columns, but no rows; ")])
 def test_parquet_that_cannot_be_trained_on_is_refused_with_the_files_name(content, label, message,

@@ -13,6 +13,8 @@ from ..arguments import as_numpy
 from ..errors import DataError
 
 SHOWN = 40  # characters of a value, in an error
+SECOND = r"(\.\d+|_duplicated_\d+)?"  # what pandas, and polars, append to a name that comes again
+NUMBERS_OF_ROWS = r"Unnamed: \d|__index_level_\d"  # what pandas, and pyarrow, call their column
 
 
 class Columns:
@@ -187,12 +189,13 @@ def check_label_apart(features: Any, labels: Any) -> None:
 
 
 def check_apart(columns: Iterable[Any], label: str) -> None:
-    """See that no column is the label, nor what pandas calls a second one of its name."""
+    """See that no column is the label, nor is one what pandas calls a second one of that name."""
     for column in columns:
-        if isinstance(column, str) and re.fullmatch(re.escape(label) + r"(\.\d+)?", column):
+        first, second = sorted((str(column), label), key=len)
+        if isinstance(column, str) and re.fullmatch(re.escape(first) + SECOND, second):
             why = "" if column == label else (
-                f"; so pandas calls a second column {label!r}, and the label must not be among the "
-                "features")
+                f"; so pandas, or polars, calls a second column {first!r}, and the label must not "
+                "be among the features")
             raise DataError(f"column {column!r} beside the label {label!r}{why}; leave it out, or "
                             "give it another name")
 
@@ -202,7 +205,7 @@ def check_names(names: Iterable[Any]) -> None:
     seen: dict[Any, int] = {}
     for at, name in enumerate(names, 1):
         if name is None or name != name or name == "" or (
-                isinstance(name, str) and re.match(r"Unnamed: \d", name)):
+                isinstance(name, str) and re.match(NUMBERS_OF_ROWS, name)):
             raise DataError(f"column {at} has no name ({name!r}), as the numbers of rows have "
                             "none; write the table without them (to_csv(index=False)), or name it")
         if seen.setdefault(name, at) != at:

@@ -86,7 +86,12 @@ def _parquet(path: str, label: str) -> tuple[list[str], numpy.ndarray]:
         raise ImportError(f"{error}; .parquet needs the extra tables: pip install "
                           "'.[tables]'") from error
     with open(path, "rb") as file:  # so that it is a file, whatever its name
-        frame = pandas.read_parquet(file, engine="pyarrow")
+        try:
+            frame = pandas.read_parquet(file, engine="pyarrow")
+        except MemoryError:  # no fault of the file
+            raise
+        except Exception as error:  # whatever both say of any bytes
+            raise DataError(f"it is no .parquet file: {repr(error):.300}") from error
     names = list(frame.columns)
     _check_label(names, label)
     return names, table_numbers(frame)
