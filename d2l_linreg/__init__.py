@@ -9,7 +9,7 @@ __version__ = "0.2.0"
 # Where each name lives; nothing, MXNet least of all, is imported before it is asked for.
 _HOMES = {
     "contexts": ("try_gpu", "try_all_gpus"),
-    "errors": ("ArgumentError", "ContextError", "DataError", "DivergenceError"),
+    "errors": ("ArgumentError", "CheckpointError", "ContextError", "DataError", "DivergenceError"),
     "originals.as_published": ("as_published",),
     "originals.magic": ("load_ipython_extension", "unload_ipython_extension"),
     "reproduction.replication": ("replicate",),

@@ -6,6 +6,7 @@ from .compat import loading as loading
 from .contexts import try_all_gpus as try_all_gpus
 from .contexts import try_gpu as try_gpu
 from .errors import ArgumentError as ArgumentError
+from .errors import CheckpointError as CheckpointError
 from .errors import ContextError as ContextError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError

@@ -6,6 +6,7 @@ at once.
 """
 import argparse
 import difflib
+import functools
 import io
 import os
 import sys
@@ -18,7 +19,7 @@ from . import __version__, published
 from .arguments import as_integer
 from .compat.eras import ERAS, TODAY
 from .engines import ENGINES
-from .errors import ArgumentError, DivergenceError
+from .errors import ArgumentError, CheckpointError, DivergenceError
 from .files import check_writable, write_whole
 from .progress import step
 from .settings import NOTEBOOKS
@@ -218,13 +219,18 @@ def _train(arguments: Namespace) -> int:
     picture_format = _picture_format(arguments.plot)
     _check_distinct([arguments.data, arguments.labels, arguments.plot, arguments.save,
                      arguments.json, arguments.checkpoint])
-    result = train(arguments.notebook, labels=arguments.labels,
-                   data=_data(arguments.data, arguments.label, arguments.labels),
-                   ctx=arguments.ctx.split(",") if "," in arguments.ctx else arguments.ctx,
-                   learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
-                   batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed,
-                   engine=arguments.engine, kvstore=arguments.kvstore,
-                   checkpoint=arguments.checkpoint)
+    unsaved = False
+    try:
+        result = train(arguments.notebook, labels=arguments.labels,
+                       data=_data(arguments.data, arguments.label, arguments.labels),
+                       ctx=arguments.ctx.split(",") if "," in arguments.ctx else arguments.ctx,
+                       learning_rate=arguments.learning_rate, num_epochs=arguments.num_epochs,
+                       batch_size=arguments.batch_size, shuffle_seed=arguments.shuffle_seed,
+                       engine=arguments.engine, kvstore=arguments.kvstore,
+                       checkpoint=arguments.checkpoint)
+    except CheckpointError as error:
+        print(f"d2l-linreg: {error}", file=sys.stderr)
+        result, unsaved = error.result, True
     if not is_first_worker(arguments.kvstore):
         return 0
 
@@ -238,7 +244,7 @@ def _train(arguments: Namespace) -> int:
         *[lambda: write_whole(arguments.json, fit.to_json(result))] if arguments.json else [],
         *[plot] if arguments.plot else [])
     print("", *fit.lines(result), sep="\n")
-    return 0 if written else 1
+    return 0 if written and not unsaved else 1
 
 
 def _all_written(*writings: Callable[[], None]) -> bool:
@@ -247,7 +253,7 @@ def _all_written(*writings: Callable[[], None]) -> bool:
     for write in writings:
         try:
             write()
-        except OSError as error:
+        except (ArgumentError, OSError) as error:  # ArgumentError: data that changed since
             print(f"d2l-linreg: {error}", file=sys.stderr)
             failed = True
         except Exception:  # a bug, which is not to cost what comes after it
@@ -438,7 +444,7 @@ def _notebooks(arguments: Namespace) -> int:
         source = os.path.join(os.path.dirname(package), "notebooks")
     targets = {os.path.join(arguments.folder, name + ".ipynb"):
                os.path.join(source, name + ".ipynb") for name in published.NOTEBOOKS}
-    there = list(filter(os.path.exists, targets))
+    there = list(filter(os.path.lexists, targets))
     if there and not arguments.force:
         raise ArgumentError(f"there already: {', '.join(there)}; choose another folder, or replace "
                             "what is there with --force")
@@ -448,11 +454,17 @@ def _notebooks(arguments: Namespace) -> int:
         raise ArgumentError(f"DIR is {arguments.folder!r}: {error}") from error
     for target in targets:
         check_writable(repr(target), target)
-    for target, path in targets.items():
+
+    def copy(target: str, path: str) -> None:
         with open(path, encoding="utf-8") as file:
             write_whole(target, file.read())
-    print(*map(printable, targets), sep="\n")
-    return 0
+        written.append(printable(target))
+
+    written: list[str] = []
+    all_written = _all_written(*(functools.partial(copy, target, path)
+                                 for target, path in targets.items()))
+    print(*written, sep="\n")
+    return 0 if all_written else 1
 
 
 def _add_info(commands: Any) -> None:

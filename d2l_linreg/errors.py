@@ -1,4 +1,5 @@
 """The errors that this package raises on purpose."""
+from typing import Any
 
 
 class ArgumentError(ValueError):
@@ -11,6 +12,20 @@ class DataError(ArgumentError):
 
 class ContextError(ArgumentError):
     """The device asked for cannot be read, or is not there."""
+
+
+class CheckpointError(OSError):
+    """The checkpoint at the end of training cannot be written; its content is kept elsewhere.
+
+    Attributes
+    ----------
+    result : TrainResult
+        What training came to.
+    """
+
+    def __init__(self, result: Any, *of_system: Any) -> None:
+        super().__init__(*of_system)
+        self.result = result
 
 
 class DivergenceError(ArithmeticError):

@@ -177,11 +177,20 @@ def _target(path: Any) -> tuple[str, os.stat_result | None]:
         raise FileExistsError(errno.EEXIST, "is a folder, a device or a pipe", path)
     if not old.st_mode & 0o222 or not os.access(path, os.W_OK):  # root may write to any
         raise PermissionError(errno.EACCES, "is read-only", path)
+    if any(_is_open_as(descriptor, old) for descriptor in (1, 2)):
+        raise OSError(errno.EBUSY, "is where this process prints", path)
     if _is_mounted(path):
         raise OSError(errno.EBUSY, "is mounted there, and cannot be replaced", path)
     with contextlib.suppress(NotADirectoryError):
         os.rmdir(path)  # which a file outlives; but first it is seen whether it may be removed
     return path, old
+
+
+def _is_open_as(descriptor: int, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file)
+    except OSError:  # nothing is
+        return False
 
 
 def _is_mounted(path: str) -> bool:
@@ -209,7 +218,7 @@ def _with_copy(error: OSError, path: str, data: bytes) -> OSError:
     """The error with the file's name, and where its content is instead."""
     name, ending = os.path.splitext(os.path.basename(path))
     kept = "its content could be kept nowhere else"
-    for folder in (os.path.dirname(os.path.abspath(path)), None):  # None: for temporary files
+    for folder in (os.path.dirname(path) or os.curdir, None):  # None: for temporary files
         copy = ""
         try:
             descriptor, copy = tempfile.mkstemp(ending[:50], f"{name[:50]}-", folder)

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import sys
+import warnings
 
 from tqdm import tqdm
 
@@ -39,4 +40,11 @@ def _width() -> int | None:
     return None
 
 
-say = tqdm.write  # prints a line, and has bars make room for it
+def say(line: str) -> None:
+    """Print a line, for which bars make room; if that fails, whoever says it goes on."""
+    try:
+        tqdm.write(line)
+    except BrokenPipeError:  # whoever read has stopped
+        pass
+    except OSError as error:
+        warnings.warn(f"what is printed cannot be written: {error}", stacklevel=2)

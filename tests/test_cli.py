@@ -213,6 +213,25 @@ def test_version(capsys):
     assert capsys.readouterr().out.strip() == __version__
 
 
+def test_one_notebook_that_cannot_be_written_costs_not_the_other(tmp_path, monkeypatch, capsys):
+    replace = os.replace
+
+    def fail(source, target):
+        replace(source + ("gone" if target.endswith("d2l.ipynb") else ""), target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    assert main(["notebooks", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    there = str(tmp_path / "straight_dope.ipynb")
+    assert out == there + "\n" and os.path.exists(there) and "its content is kept in '" in err
+
+
+def test_a_link_that_leads_nowhere_is_there_too(tmp_path, capsys):
+    (tmp_path / "d2l.ipynb").symlink_to(tmp_path / "nowhere")
+    assert main(["notebooks", str(tmp_path)]) == 2
+    assert "there already: " in capsys.readouterr().err and not (tmp_path / "nowhere").exists()
+
+
 @pytest.mark.parametrize("name", ["", "reproduce", "train", "launch", "run", "notebooks", "info"])
 def test_help_has_a_sentence_for_every_option_and_ends_with_an_example_that_works(
         name, tmp_path, capsys):

@@ -12,13 +12,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy
 import pytest
 from after_writing import after_writing, ctrl_c
 from descent import same
 
 from d2l_linreg import TrainResult, train
 from d2l_linreg.cli import main
-from d2l_linreg.errors import ArgumentError
+from d2l_linreg.errors import ArgumentError, CheckpointError
 from d2l_linreg.files import Exclusive, check_writable, write_whole
 
 KILLS = int(os.environ.get("KILLS", 8))
@@ -346,6 +347,7 @@ def test_what_cannot_be_written_after_the_work_is_kept_under_a_name_that_the_err
 @pytest.mark.parametrize("command, lost", [
     (["train", "--ctx", "cpu", "--save", "a", "--plot", "b.svg"], "a"),
     (["train", "--ctx", "cpu", "--save", "a", "--plot", "b.svg"], "b.svg"),
+    (["train", "--ctx", "cpu", "--checkpoint", "c", "--save", "a", "--json", "b"], "c"),
     (["reproduce", "--notebook", "d2l", "--json", "a", "--junit", "b", "--markdown", "c"], "a")])
 def test_one_output_that_fails_costs_no_other_and_not_itself(
         command, lost, tmp_path, monkeypatch, capsys):
@@ -370,6 +372,59 @@ def test_one_output_that_fails_costs_no_other_and_not_itself(
         assert same(TrainResult.load(kept), train(ctx="cpu", verbose=False))
 
 
+def test_what_goes_below_a_folder_that_went_away_is_kept_among_temporary_files(
+        tmp_path, monkeypatch):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    replace = os.replace
+
+    def fail(source, target):
+        os.remove(source)
+        folder.rmdir()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="its content is kept in '.*: 'x'$") as raised:
+        write_whole("x", b"computed")
+    (kept,) = tmp_path.iterdir()
+    assert repr(str(kept)) in str(raised.value) and kept.read_bytes() == b"computed"
+    with pytest.raises(OSError, match="its content is kept in '.*: 'y'$"):
+        write_whole("y", b"computed")  # from the beginning
+
+
+@pytest.mark.parametrize("device", ["/dev/stdout", "/dev/stderr", "printed"])
+def test_what_is_printed_to_is_not_replaced(device, tmp_path):
+    if not os.path.exists("/dev/stdout"):
+        pytest.skip("a device of Linux")
+    finished = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -m d2l_linreg train --ctx cpu --json {device} "
+                       f">{'> errors 2>' if device[-3:] == 'err' else ''} printed"],
+        cwd=tmp_path, capture_output=True, text=True)
+    assert finished.returncode == 2
+    told = (tmp_path / "printed").read_text() + finished.stderr
+    assert "cannot be written: " in told and "is where this process prints" in told
+
+
+def test_data_that_changed_since_cost_no_output_but_what_needs_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    numpy.save("X.npy", numpy.ones((20, 2), "float32"))
+    numpy.save("y.npy", numpy.arange(20, dtype="float32"))
+    plot = TrainResult.plot
+
+    def change_and_plot(result):
+        os.utime("X.npy", (1, 1))
+        return plot(result)
+
+    monkeypatch.setattr(TrainResult, "plot", change_and_plot)
+    assert main(["train", "--ctx", "cpu", "--data", "X.npy", "--labels", "y.npy", "--save", "a",
+                 "--json", "b", "--plot", "c.png"]) == 1
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err and "which changed while it was trained from" in err
+    assert out.splitlines()[-1].startswith("R^2") and {"a", "b"} < set(os.listdir())
+
+
 def test_a_bug_in_one_output_costs_no_other(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(TrainResult, "plot", lambda self: 1 / 0)
     assert main(["train", "--ctx", "cpu", "--plot", str(tmp_path / "b.png"), "--save",
@@ -382,8 +437,9 @@ def test_a_last_checkpoint_that_fails_is_kept_and_training_goes_on_from_it(tmp_p
     path, replace = tmp_path / "checkpoint", os.replace
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", lambda source, target: replace(source + "gone", target))
-        with pytest.raises(OSError, match="its content is kept in '") as raised:
+        with pytest.raises(CheckpointError, match="its content is kept in '") as raised:
             train(ctx="cpu", checkpoint=str(path), verbose=False)
+    assert same(raised.value.result, train(ctx="cpu", verbose=False))
     kept = str(raised.value).partition("kept in '")[2].partition("'")[0]
     os.rename(kept, path)  # nothing is there: there was no checkpoint before
     resumed = train(ctx="cpu", checkpoint=str(path), verbose=False)

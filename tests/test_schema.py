@@ -10,7 +10,7 @@ from after_writing import after_writing, ctrl_c
 from descent import same
 from forged import damaged, forged, npy, parts, sealed
 
-from d2l_linreg import DataError, TrainResult, train
+from d2l_linreg import ArgumentError, DataError, TrainResult, train
 
 NAN, INF = float("nan"), float("inf")
 X = numpy.random.RandomState(0).standard_normal((50, 2))
@@ -22,7 +22,7 @@ WRONG = [None, True, False, -5, 0, 3, 10**30, -0.5, NAN, INF, -INF, "", "abc", "
          ["cpu(0)", 1], ["\x1b[2J"], ["two\nlines"], {"a": 1}, [0.5] * 7, "0" * 63, "0" * 65,
          "G" * 64]
 FITTING = {  # which of these a field may hold, by its documentation
-    "b": [-0.5], "b_error": [-0.5], "moving_loss": [-0.5], "seconds": [], "transcript": [],
+    "b": [-0.5],
     "data_sha256": [None], "order_sha256": [None]}
 ARRAYS = ["w", "b", "w_error", "features", "labels", "batch_losses"]
 
@@ -279,25 +279,63 @@ def test_a_checkpoint_with_any_field_of_another_kind_is_refused_and_kept(stopped
     assert same(train(**run), undisturbed)
 
 
+PRINTED = {"d2l": "epoch_losses", "straight_dope": "moving_losses"}  # losses that are
+
+
+@pytest.mark.parametrize("change", [
+    lambda text, printed: text.update(b=1e300),
+    lambda text, printed: text.update(b=text["b"] + 1e-12),
+    lambda text, printed: text.update(b_error=text["b_error"] + 1),
+    lambda text, printed: text.update(epoch_losses=[-loss for loss in text["epoch_losses"]]),
+    lambda text, printed: text.update({printed: [loss + 1 for loss in text[printed]]}),
+    lambda text, printed: text.update(transcript=re.sub("[0-9]", "1", text["transcript"])),
+    lambda text, printed: text.update(transcript="a\n" * text["transcript"].count("\n"))])
+def test_numbers_that_do_not_go_together_are_refused(change, notebook, tmp_path):
+    path = tmp_path / "result"
+    train(notebook, ctx="cpu", verbose=False).save(path)
+    first, arrays, text = parts(path)
+    change(text, PRINTED[notebook])
+    path.write_bytes(forged(first, arrays, text))
+    assert refused(TrainResult.load, path)
+
+
+@pytest.mark.parametrize("name", ["w", "w_error", "batch_losses"])
+def test_an_array_that_does_not_go_with_the_rest_is_refused(name, notebook, tmp_path):
+    path = tmp_path / "result"
+    train(notebook, ctx="cpu", verbose=False).save(path)
+    first, arrays, text = parts(path)
+    arrays[name] = -arrays[name]
+    path.write_bytes(forged(first, arrays, text))
+    assert f"its {'w_error' if name == 'w' else name} is " in refused(TrainResult.load, path)
+
+
 def more(values):
     """Arrays and lists of one more."""
     return [*values, *values[-1:]] if isinstance(values, list) else numpy.append(
         values, values[-1:], axis=0)
 
 
+def test_a_checkpoint_whose_run_is_told_by_more_is_of_another(stopped):
+    path, run, (first, arrays, text), _ = stopped
+    path.write_bytes(forged(first, arrays, {**text, "run": {**text["run"], "more": 1}}))
+    with pytest.raises(ArgumentError, match="of another run: its more is 1, not None"):
+        train(**{**run, "checkpoint": str(path)})
+
+
 def test_a_checkpoint_whose_fields_do_not_go_together_is_refused_before_any_work(stopped):
     path, run, (first, arrays, text), _ = stopped
-    lines = [*text["lines"], "one more"]
     for name, changes in (
             ("w", dict(w=more(arrays["w"]))), ("b", dict(b=more(arrays["b"]))),
             ("batch_losses", dict(batch_losses=more(arrays["batch_losses"]))),
             ("batch_losses", dict(batch_losses=arrays["batch_losses"][1:])),
             ("epoch_losses", dict(epoch_losses=[*text["epoch_losses"], 0.5, 0.5])),
-            ("lines", dict(lines=lines)), ("moving_losses", dict(moving_losses=[0.5])),
+            ("moving_losses", dict(moving_losses=[0.5])),
+            *[("epoch_losses", dict(epoch_losses=text["epoch_losses"][:-2]))] * (
+                text["segments"] > 4),  # of an epoch before the last, in which it may not be yet
             ("segments", dict(segments=0)), ("segments", dict(segments=-5)),
             ("batch_losses", dict(segments=text["segments"] + 1)),
             ("segments", dict(segments=len(arrays["batch_losses"]) + 1)),
-            ("batch_losses|num_epochs", dict(segments=len(arrays["batch_losses"])))):
+            ("batch_losses|epoch_losses", dict(segments=len(arrays["batch_losses"])))):
         changed = {**text, **{key: v for key, v in changes.items() if key in text}}
         content = forged(first, {**arrays, **{
             key: v for key, v in changes.items() if key in arrays}}, changed)

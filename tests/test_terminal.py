@@ -90,6 +90,19 @@ def test_what_the_encoding_lacks_is_escaped(encoding, command, tmp_path):
     written(tmp_path, files)
 
 
+@pytest.mark.parametrize("shell, told", [("{} > /dev/full", True), ("{} | head -0", False)],
+                         ids=["/dev/full", "head"])
+@pytest.mark.parametrize("notebook", published.NOTEBOOKS)
+def test_what_train_cannot_print_costs_python_no_result(notebook, shell, told, tmp_path):
+    program = f"import d2l_linreg as d; d.train({notebook!r}, ctx='cpu').save('file')"
+    finished = subprocess.run(
+        ["bash", "-c", shell.format(f"'{sys.executable}' -u -c \"{program}\"")], cwd=tmp_path,
+        env=environ(), capture_output=True, text=True)
+    written(tmp_path, ["file"])
+    assert ("UserWarning: what is printed cannot be written: [Errno 28]" in finished.stderr) == told
+    assert "Traceback" not in finished.stderr
+
+
 def test_what_is_printed_where_nothing_is_in_its_way_is_what_was_published(tmp_path):
     finished = run(COMMANDS["train"][0], tmp_path)
     assert finished.stdout.decode().startswith(published.text("d2l", "training") + "\n")

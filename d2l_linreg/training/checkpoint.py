@@ -2,7 +2,7 @@
 
 All randomness of a run follows from its seeds: the state of its generators is rebuilt by
 shuffling again, and the file holds the parameters, how far the run is, and what it has
-printed and measured so far.
+measured so far, from which what it has printed is made again.
 """
 import os
 import sys
@@ -38,8 +38,6 @@ class Progress:
         Of each batch, before its step, so many in an array as came together.
     epoch_losses : list of float
         After each epoch, over all examples.
-    lines : list of str
-        Of the transcript.
     moving_loss : float
         The moving average: 0.99 of the old one, and 0.01 of a batch's loss.
     moving_losses : list of float
@@ -52,13 +50,15 @@ class Progress:
     b: numpy.ndarray | None = None
     batch_losses: list[numpy.ndarray] = field(default_factory=list)
     epoch_losses: list[float] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
     moving_loss: float = 0.0
     moving_losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
-    def take(self, losses: numpy.ndarray, first: int,
-             averages_every: int | None) -> list[tuple[int, float]]:
+    def stand(self, segments: int, w: numpy.ndarray, b: numpy.ndarray, seconds: float) -> None:
+        """Take note of where the run stands; parameters are copied."""
+        self.segments, self.w, self.b, self.seconds = segments, w.copy(), b.copy(), seconds
+
+    def take(self, losses: numpy.ndarray, first: int, own: Notebook) -> list[tuple[int, float]]:
         """Take the mean losses of batches.
 
         Parameters
@@ -66,8 +66,7 @@ class Progress:
         losses : numpy.ndarray, shape (batches,)
         first : int
             The number of the first of them in its epoch, from 0.
-        averages_every : int or None
-            As in `settings.Notebook`.
+        own : Notebook
 
         Returns
         -------
@@ -76,12 +75,12 @@ class Progress:
         """
         self.batch_losses.append(losses)
         due: list[tuple[int, float]] = []
-        if averages_every is None:
+        if own.averages_every is None:
             return due
         average = self.moving_loss
         for batch, loss in enumerate(losses.tolist(), first):
             average = 0.99 * average + 0.01 * loss
-            if (batch + 1) % averages_every == 0:
+            if (batch + 1) % own.averages_every == 0:
                 due.append((batch, average))
         self.moving_loss = average
         self.moving_losses += [average for _, average in due]
@@ -137,11 +136,11 @@ class Checkpoint:
                 f"checkpoint is {path!r}, of a run on a notebook's data as d2l_linreg drew them "
                 "before 0.2.0: 3 % of those numbers are off the authors' in the last bits, so that "
                 "run cannot go on; name another file, or remove it")
-        for name in self.run:
-            if was.get(name) != self.run[name]:
+        for name in {**self.run, **was}:
+            if was.get(name) != self.run.get(name):
                 raise ArgumentError(
                     f"checkpoint is {path!r}, of another run: its {name} is "
-                    f"{shown(was.get(name))}, not {shown(self.run[name])}; name "
+                    f"{shown(was.get(name))}, not {shown(self.run.get(name))}; name "
                     "another file, or remove it")
         self.progress = Progress(batch_losses=[batch_losses], **values)
         if self.writing:
@@ -152,13 +151,12 @@ class Checkpoint:
         if self.file is not None:
             self.file.close()
 
-    def go_on(self, own: Notebook, w: numpy.ndarray, b: numpy.ndarray, epoch: int, steps: int,
+    def go_on(self, w: numpy.ndarray, b: numpy.ndarray, epoch: int, steps: int,
               averages: int) -> None:
         """Put the parameters in place, as the run has come to where the file stands.
 
         Parameters
         ----------
-        own : Notebook
         w, b : numpy.ndarray
             Changed in place.
         epoch : int
@@ -172,15 +170,12 @@ class Checkpoint:
             If the file holds what does not belong to this place of the run.
         """
         progress = self.progress
-        epochs = len(progress.epoch_losses)
-        lines = (epochs if own.epoch_line else 0) + (averages if own.average_line else 0)
         for name, agrees in (
                 ("w", progress.w is not None and progress.w.shape == w.shape),
                 ("b", progress.b is not None and progress.b.shape == b.shape),
                 ("batch_losses", sum(map(len, progress.batch_losses)) == steps),
-                ("epoch_losses", epochs in (epoch, epoch + 1)),
-                ("moving_losses", len(progress.moving_losses) == averages),
-                ("lines", len(progress.lines) == lines)):
+                ("epoch_losses", len(progress.epoch_losses) in (epoch, epoch + 1)),
+                ("moving_losses", len(progress.moving_losses) == averages)):
             if not agrees:
                 raise self.of_another_place(name)
         w[:], b[:] = progress.w, progress.b

@@ -36,7 +36,7 @@ def train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: nu
     DivergenceError
         If a loss is not finite.
     OSError
-        If the checkpoint cannot be written.
+        If the checkpoint cannot be written. At the end of the run it is not.
     """
     with bar("training", _steps(plan, source.sizes), "steps", shown=transcript.verbose) as taken:
         _train_epochs(plan, source, w, b, checkpoint, transcript, taken.update)
@@ -55,22 +55,21 @@ def _train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: n
     done = steps = averages = 0
     started = time.perf_counter() - progress.seconds
 
-    def keep(at_once: bool = False) -> None:
-        progress.w, progress.b = w.copy(), b.copy()
-        progress.seconds = time.perf_counter() - started
-        checkpoint.save(at_once)
-
     for epoch, blocks in enumerate(epochs(own, settings, plan.order, source.sizes)):
         batch = 0  # the number of a batch in the epoch
         for block, rows in pieces(blocks, own, settings, plan.group, plan.in_files,
                                   plan.num_features):
             first, batch = batch, batch - (-len(rows) // settings.batch_size)
             done, steps = done + 1, steps + batch - first
-            if own.averages_every is not None:
-                averages += batch // own.averages_every - first // own.averages_every
-            if done == progress.segments:
-                checkpoint.go_on(own, w, b, epoch, steps, averages)
             if done <= progress.segments:
+                for at in own.averages_due(first, batch):  # are printed again
+                    if averages == len(progress.moving_losses):
+                        raise checkpoint.of_another_place("moving_losses")
+                    transcript.say(own.average_line, epoch=epoch, batch=at,
+                                   average=progress.moving_losses[averages])
+                    averages += 1
+                if done == progress.segments:
+                    checkpoint.go_on(w, b, epoch, steps, averages)
                 taken(batch - first)
                 continue
             for losses in engine.epoch(*source.read(block), w, b, rows):
@@ -78,22 +77,23 @@ def _train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: n
                 if not finite.all():
                     raise _diverged(plan, f"at batch {first + finite.argmin()} of epoch {epoch}, "
                                           "both")
-                for at, average in progress.take(losses, first, own.averages_every):
+                for at, average in progress.take(losses, first, own):
                     transcript.say(own.average_line, epoch=epoch, batch=at, average=average)
                 first += len(losses)
                 taken(len(losses))
-            progress.segments = done
-            keep()
-        if epoch < len(progress.epoch_losses):
-            continue
-        loss = source.average(lambda X, y: engine.mean_loss(X, y, w, b))
-        if not numpy.isfinite(loss):
-            raise _diverged(plan, f"after epoch {epoch},")
-        progress.epoch_losses.append(loss)
-        transcript.say(own.epoch_line, epoch=epoch + 1, loss=loss)
+            progress.stand(done, w, b, time.perf_counter() - started)
+            checkpoint.save()
+        if epoch == len(progress.epoch_losses):
+            if done < progress.segments:
+                raise checkpoint.of_another_place("epoch_losses")
+            loss = source.average(lambda X, y: engine.mean_loss(X, y, w, b))
+            if not numpy.isfinite(loss):
+                raise _diverged(plan, f"after epoch {epoch},")
+            progress.epoch_losses.append(loss)
+        transcript.say(own.epoch_line, epoch=epoch + 1, loss=progress.epoch_losses[epoch])
     if done < progress.segments:
         raise checkpoint.of_another_place("num_epochs")
-    keep(at_once=True)
+    progress.stand(done, w, b, time.perf_counter() - started)
 
 
 def _diverged(plan: Plan, where: str) -> DivergenceError:

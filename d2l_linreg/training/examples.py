@@ -8,6 +8,7 @@ from ..compat.mxnet import mx
 from ..compat.streams import seeded
 from ..distributed.group import Group
 from ..engines.engine import Array
+from ..progress import say
 from ..settings import Notebook
 from .npy import NpyFile
 
@@ -89,8 +90,8 @@ class InFiles:
         self.sizes = [stop - start for start, stop in self.bounds]                # the rest
         self._held: tuple[int | None, Any] = None, None
         if verbose:
-            print(f"{len(labels)} examples are read from file in blocks of about "
-                  f"{min(rows, len(labels))}, shuffled as blocks and within each")
+            say(f"{len(labels)} examples are read from file in blocks of about "
+                f"{min(rows, len(labels))}, shuffled as blocks and within each")
 
     def read(self, block: int) -> tuple[Array, Array]:
         """The features and labels of a block, of which one is held in memory."""

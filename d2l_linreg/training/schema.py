@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from ..compat.printing import str_of_2019
 from ..settings import NOTEBOOKS, Settings, chosen
 from .given import fingerprint
 
@@ -74,26 +75,23 @@ def _is_float32(num_dimensions: int) -> Callable[[Any], bool]:
         and value.ndim == num_dimensions and value.size > 0 and bool(numpy.isfinite(value).all()))
 
 
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
+def _are_losses(value: Any) -> bool:
+    return _is_float32(1)(value) and bool((value >= 0).all())
 
 
-def _are_floats(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_float, value))
+def _is_in_float32(value: Any) -> bool:
+    with numpy.errstate(over="ignore"):
+        return (isinstance(value, float) and math.isfinite(value)
+                and value == float(numpy.float32(value)))
 
 
-def _are_lines(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(line, str) and line.isprintable() for line in value)
+def _is_loss(value: Any) -> bool:
+    return isinstance(value, float) and 0 <= value < math.inf
 
 
 def _are_names(value: Any) -> bool:
     return (isinstance(value, list) and all(isinstance(name, str) and name for name in value)
             and len(set(value)) == len(value))
-
-
-def _is_transcript(value: Any) -> bool:
-    return isinstance(value, str) and value[-1:] in ("", "\n") and _are_lines(value.split("\n"))
 
 
 def _is_sha256(value: Any) -> bool:
@@ -139,18 +137,36 @@ def _averages(file: dict[str, Any]) -> int | None:
     return None if every is None else file["settings"]["num_epochs"] * (_per_epoch(file) // every)
 
 
-def _lines(file: dict[str, Any]) -> int:
-    """How many lines its notebook prints."""
+def _are_errors(file: dict[str, Any]) -> bool:
+    """Whether errors are the notebook's truth less what was learned, or there are none."""
+    if file["w_error"] is None or file["b_error"] is None:
+        return file["w_error"] is file["b_error"]
+    truth = NOTEBOOKS[file["notebook"]].vocabulary
+    true_w = numpy.array(truth.TRUE_W, "float32")
+    return (true_w.shape == file["w"].shape
+            and numpy.array_equal(file["w_error"], true_w - file["w"])
+            and file["b_error"] == numpy.float32(truth.TRUE_B) - numpy.float32(file["b"]))
+
+
+def _is_transcript(file: dict[str, Any]) -> bool:
+    """Whether the lines are those that its notebook makes of the losses, with lines of errors."""
     own = NOTEBOOKS[file["notebook"]]
-    return ((len(file["epoch_losses"]) if own.epoch_line else 0) + (_averages(file) or 0)
-            + (len(own.error_lines) if file["w_error"] is not None else 0))
+    lines = own.training_lines(_per_epoch(file), file["epoch_losses"], file["moving_losses"] or ())
+    if file["w_error"] is not None:
+        w, b = (str_of_2019(numpy.array(error, "float32").reshape(-1))
+                for error in (file["w_error"], file["b_error"]))
+        lines += [line.format(w=w, b=b) for line in own.error_lines]
+    return file["transcript"] == "".join(line + "\n" for line in lines)
 
 
-A_FLOAT = Rule(_is_float, "a finite number")
-FLOATS = Rule(_are_floats, "finite numbers")
+A_FLOAT32 = Rule(_is_in_float32, "a finite number, as float32 holds it")
+A_LOSS = Rule(_is_loss, "a finite number from 0 on")
+LOSSES = Rule(lambda value: isinstance(value, list) and all(map(_is_loss, value)),
+              "finite numbers from 0 on")
+BATCH_LOSSES = Rule(_are_losses, "finite float32 numbers from 0 on in one dimension")
 VECTOR = Rule(_is_float32(1), "finite float32 numbers in one dimension")
 MATRIX = Rule(_is_float32(2), "finite float32 numbers in two dimensions")
-SECONDS = Rule(lambda value: _is_float(value) and value >= 0, "a time")
+SECONDS = Rule(_is_loss, "a time")
 SHA256 = Rule(_is_sha256, "a sha256", optional=True)  # versions before 0.2.0 had none
 
 RESULT = Schema({
@@ -158,15 +174,15 @@ RESULT = Schema({
                      " or ".join(map(repr, NOTEBOOKS))),
     "settings": Rule(_are_settings, "settings as train takes them"),
     "w": VECTOR,
-    "b": A_FLOAT,
-    "epoch_losses": FLOATS,
-    "moving_losses": FLOATS._replace(optional=True),
+    "b": A_FLOAT32,
+    "epoch_losses": LOSSES,
+    "moving_losses": LOSSES._replace(optional=True),
     "w_error": VECTOR._replace(optional=True),
-    "b_error": A_FLOAT._replace(optional=True),
+    "b_error": A_FLOAT32._replace(optional=True),
     "ctx": Rule(_is_ctx, "a device as 'cpu(0)', or several"),
     "seconds": SECONDS,
-    "transcript": Rule(_is_transcript, "lines of printable text"),
-    "batch_losses": VECTOR,
+    "transcript": Rule(lambda value: isinstance(value, str), "text"),
+    "batch_losses": BATCH_LOSSES,
     "features": MATRIX._replace(optional=True),
     "labels": VECTOR._replace(optional=True),
     "data_sha256": SHA256,
@@ -175,10 +191,7 @@ RESULT = Schema({
 }, {
     "epoch_losses": Rule(lambda file: len(file["epoch_losses"]) == file["settings"]["num_epochs"],
                          "one an epoch"),
-    "w_error": Rule(
-        lambda file: (file["w_error"] is None) == (file["b_error"] is None)
-        and (file["w_error"] is None or len(file["w_error"]) == len(file["w"])),
-        "one number a weight, with b_error, or both None"),
+    "w_error": Rule(_are_errors, "the true weights less w, with b_error, or both None"),
     "features": Rule(
         lambda file: file["features"] is None or file["features"].shape[1] == len(file["w"]),
         "as many a row as there are weights"),
@@ -197,8 +210,7 @@ RESULT = Schema({
         lambda file: _averages(file) == (
             None if file["moving_losses"] is None else len(file["moving_losses"])),
         "as many as the notebook prints, or None if it prints none"),
-    "transcript": Rule(lambda file: file["transcript"].count("\n") == _lines(file),
-                       "as many lines as the notebook prints"),
+    "transcript": Rule(_is_transcript, "what the notebook prints of those losses and errors"),
     "data_sha256": Rule(
         lambda file: file["data_sha256"] is None or file["features"] is None
         or file["data_sha256"] == fingerprint(file["features"], file["labels"]),
@@ -213,11 +225,10 @@ CHECKPOINT = Schema({
     "segments": Rule(lambda value: type(value) is int and value > 0, "an integer above 0"),
     "w": MATRIX,
     "b": VECTOR,
-    "batch_losses": VECTOR,
-    "epoch_losses": FLOATS,
-    "lines": Rule(_are_lines, "lines of printable text"),
-    "moving_loss": A_FLOAT,
-    "moving_losses": FLOATS,
+    "batch_losses": BATCH_LOSSES,
+    "epoch_losses": LOSSES,
+    "moving_loss": A_LOSS,
+    "moving_losses": LOSSES,
     "seconds": SECONDS,
 }, {  # the rest shows when its run comes to where it stands: `Checkpoint.go_on`
     "segments": Rule(lambda file: file["segments"] <= len(file["batch_losses"]),

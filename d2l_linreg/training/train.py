@@ -6,6 +6,7 @@ import numpy
 
 from ..compat.mxnet import mx, numpy_semantics
 from ..compat.printing import str_of_2019
+from ..errors import CheckpointError
 from .checkpoint import Checkpoint
 from .epochs import train_epochs
 from .examples import draw
@@ -96,7 +97,8 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         If a loss is not finite; the message says at which batch.
     OSError
         If the checkpoint cannot be written, as on a full disk; the one before is kept, and the
-        message names the file that has the new one.
+        message names the file that has the new one. At the end of training it is a
+        CheckpointError, whose `result` is what is returned otherwise.
 
     Examples
     --------
@@ -119,12 +121,16 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         drawn, params = draw(own, plan.num_features, with_data=plan.given is None)
         with contextlib.closing(Checkpoint(checkpoint, plan.run(share or drawn),
                                            writing=group.rank == 0)) as kept:
-            progress = kept.progress
+            progress, unsaved = kept.progress, None
             group.check_agreed(progress.segments)  # and all have read it before it is written
             w, b = (numpy.array(param) for param in params)
-            transcript = Transcript(progress, verbose)
+            transcript = Transcript(verbose)
             train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept,
                          transcript)
+            try:
+                kept.save(at_once=True)
+            except OSError as error:  # after which there still is a result
+                unsaved = error
         w = w.reshape(-1)
         w_error = b_error = None
         if plan.given is None:
@@ -133,7 +139,7 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
             for line in own.error_lines:
                 transcript.say(line, w=str_of_2019(w_error), b=str_of_2019(b_error))
     features, labels_ = plan.given or drawn
-    return TrainResult(
+    result = TrainResult(
         notebook=own.name, settings=plan.settings, w=w, b=float(b[0]),
         epoch_losses=tuple(progress.epoch_losses),
         moving_losses=tuple(progress.moving_losses) if own.averages_every else None,
@@ -142,3 +148,6 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         seconds=progress.seconds, transcript=str(transcript),
         batch_losses=numpy.concatenate(progress.batch_losses), features=features, labels=labels_,
         order_sha256=plan.order_sha256, columns=plan.columns)
+    if unsaved is not None:
+        raise CheckpointError(result, *unsaved.args[:2], unsaved.filename) from unsaved
+    return result

@@ -2,30 +2,25 @@
 from typing import Any
 
 from ..progress import say
-from .checkpoint import Progress
 
 
 class Transcript:
-    """The lines of a run, kept in its progress and, if `verbose`, printed as they come.
+    """The lines of a run, kept and, if `verbose`, printed as they come.
 
     Parameters
     ----------
-    progress : Progress
-        The lines in it, of before a checkpoint, come again.
     verbose : bool
     """
 
-    def __init__(self, progress: Progress, verbose: bool) -> None:
-        self.progress, self.verbose = progress, verbose
-        if verbose:
-            print(end=str(self))
+    def __init__(self, verbose: bool) -> None:
+        self.verbose, self.lines = verbose, list[str]()
 
     def say(self, line: str | None, **values: Any) -> None:
         """Fill in and add a line of the notebook's, if it has it."""
         if line is not None:
-            self.progress.lines.append(line.format(**values))
+            self.lines.append(line.format(**values))
             if self.verbose:
-                say(self.progress.lines[-1])
+                say(self.lines[-1])
 
     def __str__(self) -> str:
-        return "".join(line + "\n" for line in self.progress.lines)
+        return "".join(line + "\n" for line in self.lines)
