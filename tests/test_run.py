@@ -440,7 +440,7 @@ def test_notebooks_are_never_copied_over_a_file(copied, capsys):
     (copied / "d2l.ipynb").write_text("mine")
     (copied / "straight_dope.ipynb").unlink()
     assert main(["notebooks", str(copied)]) == 2
-    assert "d2l.ipynb is there" in capsys.readouterr().err
+    assert "d2l.ipynb; choose another folder" in capsys.readouterr().err
     assert (copied / "d2l.ipynb").read_text() == "mine"
     assert not (copied / "straight_dope.ipynb").exists()  # nothing was begun
 
