@@ -39,6 +39,14 @@ def picture(kind):
     return content.getvalue()
 
 
+@pytest.mark.parametrize("outputs", ["!", [1], {"a": 1}, None])
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_what_is_called_outputs_in_a_cell_that_has_none_is_passed_over(kind, outputs):
+    text = v4.new_markdown_cell("here") if kind == "markdown" else v4.new_raw_cell("here")
+    text["outputs"] = outputs
+    assert b"here" in to_page(v4.new_notebook(cells=[text, cell("1", returned("1"))]))
+
+
 @pytest.fixture(scope="module")
 def hostile():
     """A notebook whose every part would run a script."""

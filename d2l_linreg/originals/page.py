@@ -51,7 +51,7 @@ def to_page(notebook: nbformat.NotebookNode) -> bytes:
     shown.metadata = nbformat.from_dict({"language_info": {"name": "python"}})
     for cell in shown.cells:
         cell.metadata = nbformat.NotebookNode()
-        for output in cell.get("outputs", []):
+        for output in cell.outputs if cell.cell_type == "code" else ():
             if output.output_type in BUNDLES:
                 _tame(output)
     exporter = HTMLExporter(sanitize_html=True, filters={"clean_html": _clean})

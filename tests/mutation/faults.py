@@ -1289,7 +1289,7 @@ FAULTS = [Fault(*fault) for fault in (
      "if name not in self.fields:", "if False:"),
     ("a loaded array may be NaN", "training/schema.py",
      "bool(numpy.isfinite(value).all())", "True"),
-    ("a loaded number may be NaN", "training/schema.py",
+    ("a loaded number may be infinite", "training/schema.py",
      "isinstance(value, float) and math.isfinite(value)", "isinstance(value, float)"),
     ("a loaded array may be of float64", "training/schema.py",
      'value.dtype == numpy.dtype("float32")', 'value.dtype.kind == "f"'),
@@ -1853,6 +1853,8 @@ FAULTS = [Fault(*fault) for fault in (
      "for name in {**self.run, **was}:", "for name in self.run:"),
     ("a definition of a link is lost before what is indented", "originals/notebook_files.py",
      'if any(line.strip(" \\t>") for line in lines[prose_from:token.map[0]]):', "if False:"),
+    ("a cell of text has outputs", "originals/page.py",
+     'cell.outputs if cell.cell_type == "code" else ()', 'cell.get("outputs", [])'),
     # What a terminal is told, and asks
     ("a terminal that does not tell its width has no bar", "progress.py",
      "            return WIDTH\n", "            return None\n"),
