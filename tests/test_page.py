@@ -43,8 +43,9 @@ def picture(kind):
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
 def test_what_is_called_outputs_in_a_cell_that_has_none_is_passed_over(kind, outputs):
     text = v4.new_markdown_cell("here") if kind == "markdown" else v4.new_raw_cell("here")
-    text["outputs"] = outputs
-    assert b"here" in to_page(v4.new_notebook(cells=[text, cell("1", returned("1"))]))
+    notebook = v4.new_notebook(cells=[text, cell("1", returned("1"))])
+    notebook.cells[0]["outputs"] = outputs
+    assert b"here" in to_page(notebook)
 
 
 @pytest.fixture(scope="module")
