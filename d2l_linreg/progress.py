@@ -28,7 +28,7 @@ def bar(told: str, total: int, unit: str, *, shown: bool = True) -> "tqdm[None]"
     shown : bool, default True
         False has no bar at all.
     """
-    return tqdm(desc=told, total=total, unit=" " + unit, unit_scale=True, leave=False,
+    return tqdm(desc=told, total=total, unit=" " + unit, unit_scale=total >= 1000, leave=False,
                 disable=None if shown else True, ncols=_width())
 
 

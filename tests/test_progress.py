@@ -10,6 +10,7 @@ import termios
 
 import numpy
 import pytest
+from made import written
 from processes import environ
 
 from d2l_linreg import published
@@ -71,6 +72,16 @@ def test_training_from_files_has_a_bar_too(tmp_path):
         "train", "--data", str(tmp_path / "X.npy"), "--labels", str(tmp_path / "y.npy"),
         "--batch-size", "2", "--num-epochs", "3", out=False)  # 2,001 steps an epoch
     assert re.search(r"training: +\d+%\|.*/6\.00k", shown) and "%|" not in printed
+
+
+@pytest.mark.parametrize("columns", [80, 0])
+def test_a_notebook_that_is_run_has_a_bar_of_its_cells(columns, tmp_path):
+    book = written(tmp_path / "book.ipynb", "import mxnet", "import time; time.sleep(0.3)")
+    shown, printed = on_terminal("run", str(book), "--as", "today", "--output",
+                                 str(tmp_path / "out.ipynb"), out=False, columns=columns)
+    ran = re.findall(r"running: +\d+%\|[^|]*\| (\d)/\d ", shown)
+    assert ran[0] == "0" < ran[-1]
+    assert "%|" not in printed
 
 
 def test_what_is_no_terminal_is_told_nothing():

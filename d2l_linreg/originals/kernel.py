@@ -22,8 +22,8 @@ from nbclient.client import CellExecutionComplete
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
 from nbformat import v4
-from tqdm import tqdm
 
+from ..progress import bar
 from .evidence import Event
 
 # What is run before the notebook, unseen
@@ -184,18 +184,20 @@ async def _run(client: NotebookClient, manager: AsyncKernelManager,
     try:
         await _start(client, dict(os.environ, PATH=path, **{_MARK: mark}))
         await _asked(client, manager, _LISTEN + ("" if allow_installs else _REFUSE))
-        for number, cell in tqdm(cells, unit="cell", leave=False, disable=None):
-            try:
-                await client.async_execute_cell(cell, number)
-            except CellTimeoutError:
-                raise Stopped(f"cell {number} took more than {timeout:g} s") from None
-            except DeadKernelError:
-                raise Stopped(f"the kernel died in cell {number}") from None
-            except Exception as error:  # a notebook can have its kernel send anything
-                raise Stopped(f"what the kernel sent in cell {number} is no message: "
-                              f"{_told(error)}") from error
-            if not go_on(number, _events(await _asked(client, manager, "", _NOTED))):
-                return
+        with bar("running", len(cells), "cells") as ran:
+            for number, cell in cells:
+                try:
+                    await client.async_execute_cell(cell, number)
+                except CellTimeoutError:
+                    raise Stopped(f"cell {number} took more than {timeout:g} s") from None
+                except DeadKernelError:
+                    raise Stopped(f"the kernel died in cell {number}") from None
+                except Exception as error:  # a notebook can have its kernel send anything
+                    raise Stopped(f"what the kernel sent in cell {number} is no message: "
+                                  f"{_told(error)}") from error
+                ran.update()
+                if not go_on(number, _events(await _asked(client, manager, "", _NOTED))):
+                    return
     finally:
         await _end(client, manager, mark)
 

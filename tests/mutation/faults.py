@@ -1858,6 +1858,8 @@ FAULTS = [Fault(*fault) for fault in (
     # What a terminal is told, and asks
     ("a terminal that does not tell its width has no bar", "progress.py",
      "            return WIDTH\n", "            return None\n"),
+    ("a bar stands still while cells run", "originals/kernel.py",
+     "                ran.update()\n", ""),
     ("what is misspelt in capitals is not asked after", "cli.py",
      "get_close_matches(str(value).casefold(), of_case, 1)",
      "get_close_matches(str(value), of_case, 1)"),
