@@ -115,8 +115,10 @@ print(json.dumps([peak[0] / 1e6, len(result.batch_losses), result.b]))
 @pytest.mark.parametrize("X, y, message", [
     (numpy.zeros((4, 2, 1)), numpy.zeros(4), r"data has shape \(4, 2, 1\)"),
     (numpy.zeros((4, 2)), numpy.zeros(5), r"labels \(5,\)"),
-    (numpy.full((4, 2), numpy.nan), numpy.zeros(4), "data holds .*, 8 in all"),
-    (numpy.zeros((4, 2)), numpy.array([0, 0, numpy.inf, 0]), "labels holds .*, 1 in all"),
+    (numpy.full((4, 2), numpy.nan), numpy.zeros(4),
+     "data holds values that are NaN or infinite, 8 in all"),
+    (numpy.zeros((4, 2)), numpy.array([0, 0, numpy.inf, 0]),
+     "labels holds values that are NaN or infinite, 1 in all"),
     (numpy.array([["a"]] * 4), numpy.zeros(4), "data holds <U1"),
     (numpy.zeros((0, 2)), numpy.zeros(0), "data is empty"),
 ])

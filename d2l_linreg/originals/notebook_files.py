@@ -120,7 +120,8 @@ def from_markdown(text: str) -> nbformat.NotebookNode:
             continue
         if token.type == "list_item_open":
             items.append(token.map)
-        if any(line.strip(" \t>") for line in lines[prose_from:token.map[0]]):
+        if code is not None and any(
+                line.strip(" \t>") for line in lines[prose_from:token.map[0]]):
             code = None  # text came between, as a definition of a link, of which is no token
         is_input = token.type == "fence" and _INPUT.match(token.info)
         is_outputs = token.type == "fence" and _OUTPUT.match(token.info)

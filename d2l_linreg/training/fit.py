@@ -40,9 +40,10 @@ def r_squared(result: TrainResult) -> float | None:
     if labels is None:
         return None
     try:
+        first = labels[0]  # as large as they are, far from 0 or not
         for start in range(0, len(labels), CHECKED):
             block = numpy.asarray(labels[start:start + CHECKED], "float32").astype("float64")
-            from_first = block - labels[0]  # which is as large as they are, far from 0 or not
+            from_first = block - first
             total, squares = total + from_first.sum(), squares + (from_first**2).sum()
     except DataError:  # files that have changed since
         return None

@@ -1815,7 +1815,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("R^2 is told of arrays alone", "training/fit.py",
      "    if labels is None:\n", "    if not isinstance(labels, numpy.ndarray):\n"),
     ("R^2 is of labels near 0", "training/fit.py",
-     "from_first = block - labels[0]", "from_first = (block - 0).astype('float32')"),
+     "from_first = block - first", "from_first = (block - 0).astype('float32')"),
     ("a column may be called as what is ours", "training/fit.py",
      'or {"b", "loss", "R^2"} & set(names):', "or False:"),
     ("what changed since costs the JSON", "training/fit.py",
@@ -1852,7 +1852,7 @@ FAULTS = [Fault(*fault) for fault in (
     ("what tells a run may be more than is known", "training/checkpoint.py",
      "for name in {**self.run, **was}:", "for name in self.run:"),
     ("a definition of a link is lost before what is indented", "originals/notebook_files.py",
-     'if any(line.strip(" \\t>") for line in lines[prose_from:token.map[0]]):', "if False:"),
+     'line.strip(" \\t>") for line in lines[prose_from:token.map[0]]):', "()):"),
     ("a cell of text has outputs", "originals/page.py",
      'cell.outputs if cell.cell_type == "code" else ()', 'cell.get("outputs", [])'),
     # What a terminal is told, and asks
