@@ -1,6 +1,5 @@
 """How each notebook trains, as data."""
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -89,26 +88,6 @@ class Notebook:
         """Which of an epoch's batches, from `first` to before `stop`, have a moving average."""
         every = self.averages_every
         return range(0) if every is None else range((first // every + 1) * every - 1, stop, every)
-
-    def training_lines(self, num_batches: int, epoch_losses: Sequence[float],
-                       averages: Sequence[float]) -> list[str]:
-        """What it prints while it trains, of as many epochs as there are losses.
-
-        Parameters
-        ----------
-        num_batches : int
-            In an epoch.
-        epoch_losses, averages : sequence of float
-            After each epoch, and all that are due.
-        """
-        left, lines = iter(averages), []
-        for epoch, loss in enumerate(epoch_losses):
-            if self.average_line is not None:
-                lines += [self.average_line.format(epoch=epoch, batch=batch, average=next(left))
-                          for batch in self.averages_due(0, num_batches)]
-            if self.epoch_line is not None:
-                lines.append(self.epoch_line.format(epoch=epoch + 1, loss=loss))
-        return lines
 
 
 NOTEBOOKS = {notebook.name: notebook for notebook in (

@@ -65,8 +65,7 @@ def _train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: n
                 for at in own.averages_due(first, batch):  # are printed again
                     if averages == len(progress.moving_losses):
                         raise checkpoint.of_another_place("moving_losses")
-                    transcript.say(own.average_line, epoch=epoch, batch=at,
-                                   average=progress.moving_losses[averages])
+                    transcript.average(epoch, at, progress.moving_losses[averages])
                     averages += 1
                 if done == progress.segments:
                     checkpoint.go_on(w, b, epoch, steps, averages)
@@ -78,7 +77,7 @@ def _train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: n
                     raise _diverged(plan, f"at batch {first + finite.argmin()} of epoch {epoch}, "
                                           "both")
                 for at, average in progress.take(losses, first, own):
-                    transcript.say(own.average_line, epoch=epoch, batch=at, average=average)
+                    transcript.average(epoch, at, average)
                 first += len(losses)
                 taken(len(losses))
             progress.stand(done, w, b, time.perf_counter() - started)
@@ -90,7 +89,7 @@ def _train_epochs(plan: Plan, source: InMemory | InFiles, w: numpy.ndarray, b: n
             if not numpy.isfinite(loss):
                 raise _diverged(plan, f"after epoch {epoch},")
             progress.epoch_losses.append(loss)
-        transcript.say(own.epoch_line, epoch=epoch + 1, loss=progress.epoch_losses[epoch])
+        transcript.epoch(epoch, progress.epoch_losses[epoch])
     if done < progress.segments:
         raise checkpoint.of_another_place("num_epochs")
     progress.stand(done, w, b, time.perf_counter() - started)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ..compat.printing import str_of_2019
 from ..settings import NOTEBOOKS, Settings, chosen
 from .given import fingerprint
+from .transcript import Transcript
 
 
 class Rule(NamedTuple):
@@ -151,12 +151,15 @@ def _are_errors(file: dict[str, Any]) -> bool:
 def _is_transcript(file: dict[str, Any]) -> bool:
     """Whether the lines are those that its notebook makes of the losses, with lines of errors."""
     own = NOTEBOOKS[file["notebook"]]
-    lines = own.training_lines(_per_epoch(file), file["epoch_losses"], file["moving_losses"] or ())
+    told, averages = Transcript(own, verbose=False), iter(file["moving_losses"] or ())
+    for epoch, loss in enumerate(file["epoch_losses"]):
+        for batch in own.averages_due(0, _per_epoch(file)):
+            told.average(epoch, batch, next(averages))
+        told.epoch(epoch, loss)
     if file["w_error"] is not None:
-        w, b = (str_of_2019(numpy.array(error, "float32").reshape(-1))
-                for error in (file["w_error"], file["b_error"]))
-        lines += [line.format(w=w, b=b) for line in own.error_lines]
-    return file["transcript"] == "".join(line + "\n" for line in lines)
+        told.errors(file["w_error"], numpy.array([file["b_error"]], "float32"))
+    return file["transcript"] == str(told)
+
 
 
 A_FLOAT32 = Rule(_is_in_float32, "a finite number, as float32 holds it")

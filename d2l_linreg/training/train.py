@@ -5,7 +5,6 @@ from typing import Any
 import numpy
 
 from ..compat.mxnet import mx, numpy_semantics
-from ..compat.printing import str_of_2019
 from ..errors import CheckpointError
 from .checkpoint import Checkpoint
 from .epochs import train_epochs
@@ -124,7 +123,7 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
             progress, unsaved = kept.progress, None
             group.check_agreed(progress.segments)  # and all have read it before it is written
             w, b = (numpy.array(param) for param in params)
-            transcript = Transcript(verbose)
+            transcript = Transcript(own, verbose)
             train_epochs(plan, plan.source(share or drawn, shared, verbose), w, b, kept,
                          transcript)
             try:
@@ -136,8 +135,7 @@ def train(notebook: str = "d2l", *, data: Any = None, labels: str | None = None,
         if plan.given is None:
             w_error = numpy.array(own.vocabulary.TRUE_W, w.dtype) - w
             b_error = numpy.array([own.vocabulary.TRUE_B], b.dtype) - b
-            for line in own.error_lines:
-                transcript.say(line, w=str_of_2019(w_error), b=str_of_2019(b_error))
+            transcript.errors(w_error, b_error)
     features, labels_ = plan.given or drawn
     result = TrainResult(
         notebook=own.name, settings=plan.settings, w=w, b=float(b[0]),
